@@ -1,0 +1,42 @@
+"""The plain numbers that a training returns."""
+
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one training of one student measured. None where nothing was measured.
+
+    Attributes:
+        params: trainable scalars of the student; no adapter, no teacher.
+        epochs: epochs trained in this call; a fraction when the training was stopped early.
+        flops: floating-point operations of these epochs (student forward and backward, teacher forward).
+        seconds: wall time of this call.
+        train_loss: mean total loss of the last epoch.
+        val_loss: cross-entropy on the validation split after the last epoch, in nats.
+        val_acc1: top-1 accuracy on the validation split after the last epoch, 0 to 1.
+        best_val_acc1: the highest ``val_acc1`` of all epochs validated.
+        best_epoch: the epoch, from 1, that ``best_val_acc1`` belongs to.
+        teacher_val_acc1: the teacher's top-1 accuracy on the validation split.
+        test_acc1_last: top-1 accuracy of the last epoch's student on the test set.
+        test_acc1_best: top-1 accuracy of the best validation epoch's student on the test set.
+        rejected: why the training was stopped as hopeless.
+    """
+
+    params: int
+    epochs: float
+    flops: float
+    seconds: float
+    train_loss: float | None = None
+    val_loss: float | None = None
+    val_acc1: float | None = None
+    best_val_acc1: float | None = None
+    best_epoch: int | None = None
+    teacher_val_acc1: float | None = None
+    test_acc1_last: float | None = None
+    test_acc1_best: float | None = None
+    rejected: str | None = None
+
+    def numbers(self) -> dict[str, float]:
+        """The measured numbers by name."""
+        return {name: value for name, value in asdict(self).items() if isinstance(value, int | float)}

@@ -1,0 +1,244 @@
+"""The search itself: ask, climb the rungs, tell, shrink, until the budget is spent."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from math import isfinite
+
+from uniads.search import pareto
+from uniads.search.algorithm.base import Algorithm
+from uniads.search.ledger import Ledger
+from uniads.search.objective import Measure, Objective
+from uniads.search.rejection import Rejection
+from uniads.search.schedule import Schedule
+from uniads.search.shrink import Shrinkage
+from uniads.search.space import Genome, SearchSpace, Weights
+from uniads.search.trial import Status, Trial, trial_seed
+
+
+class Watcher:
+    """Looks on while a search runs. Override what you want to see."""
+
+    def start(self, generation: int, rung: int, trials: Sequence[Trial]) -> None:
+        """A batch is about to be evaluated; recorded trials are not in it."""
+
+    def finish(self, generation: int, rung: int, trials: Sequence[Trial], result: "Result") -> None:
+        """A generation has ended a rung; ``trials`` are its ended trials."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A search's trials and what follows from them.
+
+    Attributes:
+        trials: all ended trials, in the ledger's order.
+        measures: what was minimised.
+        top: position of the highest rung.
+        stopped: why the search ended.
+        weights: sampling weights after each generation.
+    """
+
+    trials: tuple[Trial, ...]
+    measures: tuple[Measure, ...]
+    top: int
+    stopped: str = ""
+    weights: tuple[Weights, ...] = ()
+
+    def at(self, rung: int) -> list[Trial]:
+        """Completed trials of a rung."""
+        return [trial for trial in self.trials if trial.rung == rung and trial.status is Status.COMPLETED]
+
+    @property
+    def front(self) -> list[Trial]:
+        """The Pareto front of the highest rung, by the first measure."""
+        return pareto.front(self.at(self.top))
+
+    @property
+    def knee(self) -> Trial | None:
+        """The front's best compromise."""
+        return pareto.knee(self.at(self.top))
+
+    @property
+    def best(self) -> Trial | None:
+        """Of the front, the lowest first measure within every target; if none is within, the nearest to the targets."""
+        if not self.front:
+            return None
+
+        def excess(trial: Trial) -> float:
+            over = (trial.outcome[m.name] / m.target - 1 for m in self.measures if m.target is not None)
+            return sum(max(value, 0.0) for value in over)
+
+        return min(self.front, key=lambda trial: (excess(trial), trial.values))
+
+    @property
+    def hypervolume(self) -> float:
+        """Volume that the front dominates, up to the measures' references."""
+        return pareto.hypervolume([trial.values for trial in self.front], tuple(m.reference for m in self.measures))
+
+    @property
+    def epochs(self) -> float:
+        """Epochs trained, each counted once."""
+        return sum(trial.epochs_spent for trial in self.trials)
+
+    @property
+    def candidates(self) -> int:
+        """Candidates that were evaluated."""
+        return len({trial.candidate for trial in self.trials})
+
+
+@dataclass
+class _State:
+    space: SearchSpace
+    objective: Objective
+    schedule: Schedule
+    measures: tuple[Measure, ...]
+    ledger: Ledger
+    rejection: Rejection | None
+    seed: int
+    watcher: Watcher
+    trials: list[Trial] = field(default_factory=list)
+    weights: list[Weights] = field(default_factory=list)
+    named: int = 0
+
+    def result(self, stopped: str = "") -> Result:
+        top = len(self.schedule.rungs) - 1
+        return Result(tuple(self.trials), self.measures, top, stopped, tuple(self.weights))
+
+
+def search(
+    space: SearchSpace,
+    objective: Objective,
+    algorithm: Algorithm,
+    schedule: Schedule,
+    *,
+    measures: Sequence[Measure],
+    candidates: int = 200,
+    max_epochs: float | None = None,
+    max_seconds: float | None = None,
+    max_failures: float = 0.5,
+    rejection: Rejection | None = None,
+    shrinkage: Shrinkage | None = None,
+    ledger: Ledger | None = None,
+    seed: int = 0,
+    watcher: Watcher | None = None,
+) -> Result:
+    """Search a space with an algorithm under a schedule. Needs neither torch nor Hydra.
+
+    The result depends on the arguments and the objective's answers only. A ledger that holds trials already answers
+    for the objective, so the same call on the same ledger goes on where it was stopped.
+
+    Args:
+        space: where to search.
+        objective: evaluates batches of trials; see ``per_point`` for plain functions and tables.
+        algorithm: proposes candidates.
+        schedule: rungs of each generation.
+        measures: what to minimise, the loss first.
+        candidates: stop after so many.
+        max_epochs: start no generation once so many epochs are spent.
+        max_seconds: start no generation once the trials took so long, in seconds of trial time.
+        max_failures: stop when more than this share of a generation's candidates failed, 0 to 1.
+        rejection: throws out outliers; None keeps every finite value.
+        shrinkage: lowers the weights of poor values; None keeps them equal.
+        ledger: where trials are recorded; in memory when None.
+        seed: of the candidates' weights.
+        watcher: looks on.
+
+    Returns:
+        All trials, the front and the reason for stopping. Ctrl-C ends the search early, with what is recorded.
+
+    Raises:
+        ValueError: there is nothing to minimise or nothing to search with.
+    """
+    if candidates < 1 or not measures:
+        raise ValueError(f"a search needs at least one candidate and one measure, got {candidates} and {len(measures)}")
+    state = _State(
+        space, objective, schedule, tuple(measures), ledger or Ledger(), rejection, seed, watcher or Watcher()
+    )
+    try:
+        return state.result(_run(state, algorithm, candidates, max_epochs, max_seconds, max_failures, shrinkage))
+    except KeyboardInterrupt:
+        return state.result("interrupted")
+
+
+def _run(
+    state: _State,
+    algorithm: Algorithm,
+    candidates: int,
+    max_epochs: float | None,
+    max_seconds: float | None,
+    max_failures: float,
+    shrinkage: Shrinkage | None,
+) -> str:
+    generation = 0
+    while state.named < candidates:
+        if max_epochs is not None and sum(trial.epochs_spent for trial in state.trials) >= max_epochs:
+            return f"{max_epochs:g} epochs are spent"
+        if max_seconds is not None and sum(trial.seconds for trial in state.trials) >= max_seconds:
+            return f"{max_seconds:g} seconds are spent"
+        n = min(state.schedule.offspring, candidates - state.named)
+        genomes = algorithm.ask(generation, n, state.weights[-1] if state.weights else None)
+        if not genomes:
+            return "the space holds no more candidates"
+        ended = _generation(state, generation, genomes)
+        algorithm.tell(ended)
+        failed = [trial for trial in ended if trial.status is Status.FAILED]
+        if len(failed) > max_failures * len(ended):
+            return f"{len(failed)} of {len(ended)} candidates of generation {generation} failed: {failed[0].reason}"
+        if shrinkage:
+            weights = shrinkage.weights(state.space, state.trials)
+            state.ledger.append_weights(generation, weights)
+            state.weights.append(weights)
+        generation += 1
+    return f"{candidates} candidates are done"
+
+
+def _generation(state: _State, generation: int, genomes: Sequence[Genome]) -> list[Trial]:
+    """Take new candidates up the rungs; returns each one's last trial."""
+    climbing = []
+    for genome in genomes:
+        overrides = state.space.overrides(genome)
+        seed = trial_seed(overrides, state.seed)
+        climbing.append(Trial(f"c{state.named:04d}", genome, overrides, generation, 0, 0, seed))
+        state.named += 1
+    last: dict[str, Trial] = {}
+    for position, rung in enumerate(state.schedule.rungs):
+        batch = [replace(trial, rung=position, epochs=rung.epochs) for trial in climbing]
+        ended = list(_rung(state, generation, position, batch))
+        last |= {trial.candidate: trial for trial in ended}
+        state.watcher.finish(generation, position, ended, state.result())
+        fit = [trial for trial in ended if trial.status is Status.COMPLETED]
+        if position + 1 < len(state.schedule.rungs):
+            kept = {trial.candidate for trial in pareto.best(fit, state.schedule.rungs[position + 1].quota)}
+            climbing = [trial for trial in climbing if trial.candidate in kept]
+        if not climbing:
+            break
+    return list(last.values())
+
+
+def _rung(state: _State, generation: int, position: int, batch: Sequence[Trial]) -> Iterator[Trial]:
+    """Evaluate a batch, judge each trial by what was known before the batch, and record it."""
+    earlier = [trial.values[0] for trial in state.result().at(position)]
+    fresh = [trial for trial in batch if state.ledger.find(trial) is None]
+    if fresh:
+        state.watcher.start(generation, position, fresh)
+    answers = state.objective(fresh)
+    for trial in batch:
+        ended = state.ledger.find(trial)
+        if ended is None:
+            ended = _judged(state, next(answers), earlier)
+            state.ledger.append(ended)
+        state.trials.append(ended)
+        yield ended
+
+
+def _judged(state: _State, trial: Trial, earlier: Sequence[float]) -> Trial:
+    """The trial with its values, or rejected."""
+    outcome = {name: number for name, number in trial.outcome.items() if isfinite(number)}
+    trial = replace(trial, outcome=outcome, flops=trial.flops if isfinite(trial.flops) else 0.0)
+    if trial.status is not Status.COMPLETED:
+        return trial
+    try:
+        values = tuple(measure(trial.outcome) for measure in state.measures)
+    except ValueError as error:
+        return trial.rejected(str(error), outcome, trial.seconds)
+    reason = state.rejection.reason(values[0], earlier) if state.rejection else ""
+    return trial.rejected(reason, outcome, trial.seconds) if reason else replace(trial, values=values)

@@ -1,0 +1,85 @@
+"""Pareto order among trials of one rung, all measures minimised. The only file that imports DEAP."""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import moocore
+import numpy as np
+from deap import base, tools
+from deap.tools.emo import assignCrowdingDist
+
+from uniads.search.trial import Trial
+
+Values = tuple[float, ...]
+Item = TypeVar("Item")
+
+
+class _Minimised(base.Fitness):  # type: ignore[misc]
+    """DEAP's fitness, all values minimised. A plain subclass pickles, where ``creator.create`` makes globals."""
+
+    weights: Values = (-1.0,)
+
+    def __init__(self, values: Values) -> None:
+        self.weights = (-1.0,) * len(values)
+        super().__init__(values)
+
+
+class _Point:
+    """What DEAP sorts: a position with a fitness."""
+
+    def __init__(self, index: int, values: Values) -> None:
+        self.index = index
+        self.fitness = _Minimised(values)
+
+
+def order(values: Sequence[Values], ties: Sequence[Item]) -> list[int]:
+    """Positions from best to worst: by non-dominated front, then crowding distance (large first), then ``ties``.
+
+    Source: NSGA-II, Deb et al. 2002, doi:10.1109/4235.996017.
+
+    Args:
+        values: finite values to minimise, one tuple each; a NaN would count as the best, so there must be none.
+        ties: what decides between equals, compared by ``<``; one each.
+    """
+    if not np.isfinite(np.array(values, dtype=float)).all():
+        raise ValueError("only finite values can be sorted; leave rejected and failed trials out")
+    points = [_Point(index, value) for index, value in enumerate(values)]
+    keys = {}
+    for rank, front in enumerate(tools.sortNondominated(points, len(points)) if points else []):
+        assignCrowdingDist(front)
+        for point in front:
+            keys[point.index] = (rank, -point.fitness.crowding_dist, ties[point.index])
+    return sorted(range(len(points)), key=keys.__getitem__)
+
+
+def best(trials: Sequence[Trial], n: int) -> list[Trial]:
+    """The n best trials of one rung, best first."""
+    if len({trial.rung for trial in trials}) > 1:
+        raise ValueError("values of different rungs are never compared")
+    ranking = order([trial.values for trial in trials], [trial.genome for trial in trials])
+    return [trials[index] for index in ranking[:n]]
+
+
+def front(trials: Sequence[Trial]) -> list[Trial]:
+    """The non-dominated trials, by their first value. Copies of one point count once."""
+    if not trials:
+        return []
+    chosen = moocore.is_nondominated(np.array([trial.values for trial in trials], dtype=float))
+    return sorted((trial for trial, on in zip(trials, chosen, strict=True) if on), key=lambda trial: trial.values)
+
+
+def hypervolume(values: Sequence[Values], reference: Values) -> float:
+    """The volume that the values dominate, up to the reference. Points beyond the reference count nothing."""
+    inside = [value for value in values if all(v < r for v, r in zip(value, reference, strict=True))]
+    return float(moocore.hypervolume(np.array(inside, dtype=float), ref=list(reference))) if inside else 0.0
+
+
+def knee(trials: Sequence[Trial]) -> Trial | None:
+    """The front's point nearest to the ideal point when every measure is scaled to [0, 1] over the front."""
+    points = front(trials)
+    if not points:
+        return None
+    values = np.array([trial.values for trial in points], dtype=float)
+    span = np.ptp(values, axis=0)
+    scaled = (values - values.min(axis=0)) / np.where(span > 0, span, 1.0)
+    return points[int(np.linalg.norm(scaled, axis=1).argmin())]

@@ -1,0 +1,41 @@
+"""When a trial that came back is thrown out all the same."""
+
+from collections.abc import Sequence
+from statistics import median
+
+
+class Rejection:
+    """Outliers among the losses of one rung: loss > median + mad_factor * MAD of the rung's earlier trials.
+
+    MAD is the median absolute deviation from the median, unscaled. NaN, infinity and a loss at chance level are found
+    inside the training, as soon as they show; this rule needs the other trials.
+
+    Args:
+        mad_factor: above 0.
+        earlier: how many earlier trials of the rung it takes to judge; at least 3.
+        max_loss: a fixed bound, in nats; None for no bound.
+    """
+
+    def __init__(self, mad_factor: float = 4.0, earlier: int = 8, max_loss: float | None = None) -> None:
+        if not mad_factor > 0:
+            raise ValueError(f"search.rejection.mad_factor must be above 0, got {mad_factor}")
+        if earlier < 3:
+            raise ValueError(f"search.rejection.earlier must be at least 3, got {earlier}")
+        self.mad_factor = mad_factor
+        self.earlier = earlier
+        self.max_loss = max_loss
+
+    def reason(self, loss: float, earlier: Sequence[float]) -> str:
+        """Why the loss is out of bounds, or an empty string.
+
+        Args:
+            loss: the trial's validation loss, finite.
+            earlier: losses of the trials of the same rung that were known before its batch started.
+        """
+        if self.max_loss is not None and loss > self.max_loss:
+            return f"val_loss {loss:.4g} above search.rejection.max_loss {self.max_loss:.4g}"
+        if len(earlier) < self.earlier:
+            return ""
+        middle = median(earlier)
+        bound = middle + self.mad_factor * median(abs(value - middle) for value in earlier)
+        return f"val_loss {loss:.4g} above {bound:.4g}, the rung's median + {self.mad_factor:g} MAD" * (loss > bound)

@@ -1,0 +1,138 @@
+"""A search space maps override keys to allowed values; a genome is a tuple of indices into them."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from math import prod
+from random import Random
+
+Value = str | int | float | bool | None
+Genome = tuple[int, ...]
+Point = dict[str, Value]
+Weights = tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """One gene: an override key and the values that it may take.
+
+    Attributes:
+        key: a Hydra override key, such as ``student.width`` or ``distance@distiller.logits.distance``.
+        values: at least one value, no two alike; numbers are kept in ascending order.
+    """
+
+    key: str
+    values: tuple[Value, ...]
+
+    def __post_init__(self) -> None:
+        if not self.values:
+            raise ValueError(f"the space gives {self.key!r} no value; give at least one, or remove the key")
+        if len(set(map(repr, self.values))) < len(self.values):
+            raise ValueError(f"the space lists a value of {self.key!r} twice: {list(self.values)}; remove the copy")
+        if self.ordinal:
+            object.__setattr__(self, "values", tuple(sorted(self.values, key=float)))
+
+    @property
+    def ordinal(self) -> bool:
+        """Whether the values are numbers, so that neighbours are alike and mutation can step between them."""
+        return all(isinstance(value, int | float) and not isinstance(value, bool) for value in self.values)
+
+
+def spell(key: str, value: Value) -> str:
+    """One override in Hydra's own grammar."""
+    if value is None:
+        return f"{key}=null"
+    return f"{key}={str(value).lower() if isinstance(value, bool) else value}"
+
+
+def _same(point: Point) -> Point:
+    return point
+
+
+class SearchSpace:
+    """Genomes, points and overrides of one space, and the way between them.
+
+    Args:
+        dimensions: allowed values by override key.
+        repair: maps any point to a legal one with the same keys, and legal points to themselves. Two points that are
+            repaired to one are one candidate.
+        admits: whether a legal point may be trained at all, such as a cap on parameters.
+
+    Raises:
+        ValueError: there is no dimension, or a dimension has no value or one twice.
+    """
+
+    def __init__(
+        self,
+        dimensions: Mapping[str, Sequence[Value]],
+        repair: Callable[[Point], Point] = _same,
+        admits: Callable[[Point], bool] | None = None,
+    ) -> None:
+        self.dimensions = tuple(Dimension(key, tuple(values)) for key, values in dimensions.items())
+        if not self.dimensions:
+            raise ValueError("the search space is empty; give it at least one key with two values")
+        self._repair = repair
+        self._admits = admits
+
+    @property
+    def size(self) -> int:
+        """Number of genomes before repair."""
+        return prod(len(dimension.values) for dimension in self.dimensions)
+
+    def point(self, genome: Genome) -> Point:
+        """The values that a genome stands for."""
+        return {dimension.key: dimension.values[gene] for dimension, gene in zip(self.dimensions, genome, strict=True)}
+
+    def genome(self, point: Mapping[str, Value]) -> Genome:
+        """The repaired genome of a point.
+
+        Raises:
+            ValueError: the point has other keys than the space, or a value that the space does not list.
+        """
+        keys = [dimension.key for dimension in self.dimensions]
+        if set(point) != set(keys):
+            raise ValueError(f"a point of this space has the keys {keys}, got {list(point)}")
+        legal = self._repair(dict(point))
+        return tuple(_index(dimension, legal[dimension.key]) for dimension in self.dimensions)
+
+    def repaired(self, genome: Genome) -> Genome:
+        """The legal genome that a genome stands for."""
+        return self.genome(self.point(genome))
+
+    def admits(self, genome: Genome) -> bool:
+        """Whether a legal genome may be trained."""
+        return self._admits is None or self._admits(self.point(genome))
+
+    def overrides(self, genome: Genome) -> tuple[str, ...]:
+        """A genome's spelling as Hydra overrides."""
+        return tuple(spell(key, value) for key, value in self.point(genome).items())
+
+    def draw(self, rng: Random, weights: Weights | None = None) -> Genome:
+        """A repaired genome; each gene is drawn by its weights, or evenly."""
+        genes = []
+        for position, dimension in enumerate(self.dimensions):
+            weight = weights[position] if weights else None
+            genes.append(rng.choices(range(len(dimension.values)), weight)[0])
+        return self.repaired(tuple(genes))
+
+    def fill(self, n: int, rng: Random) -> list[Genome]:
+        """Return n repaired genomes in which every gene takes its values about equally often (a Latin design)."""
+        columns = []
+        for dimension in self.dimensions:
+            levels = len(dimension.values)
+            column = [index % levels for index in range(n - n % levels)] + rng.sample(range(levels), n % levels)
+            rng.shuffle(column)
+            columns.append(column)
+        return [self.repaired(genes) for genes in zip(*columns, strict=True)]
+
+    def every(self) -> Iterator[Genome]:
+        """All repaired genomes, copies included, in order."""
+        for genes in product(*(range(len(dimension.values)) for dimension in self.dimensions)):
+            yield self.repaired(genes)
+
+
+def _index(dimension: Dimension, value: Value) -> int:
+    for index, known in enumerate(dimension.values):
+        if known == value and isinstance(known, bool) == isinstance(value, bool):
+            return index
+    raise ValueError(f"{dimension.key!r} may be {list(dimension.values)} in this space, got {value!r}")

@@ -1,0 +1,92 @@
+"""One candidate at one rung: what was asked, and what came back."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from enum import Enum
+from hashlib import sha256
+from typing import Any
+
+from typing_extensions import Self
+
+from uniads.search.space import Genome
+
+
+class Status(str, Enum):
+    """How a trial ended."""
+
+    PENDING = "pending"
+    COMPLETED = "completed"
+    REJECTED = "rejected"
+    FAILED = "failed"
+
+
+def trial_seed(overrides: Sequence[str], seed: int) -> int:
+    """The seed of a candidate's weights: a hash of its overrides and the search's seed, the same at every rung."""
+    digest = sha256("\n".join([str(seed), *overrides]).encode()).digest()
+    return int.from_bytes(digest[:4], "big") >> 1
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A candidate at a rung.
+
+    Attributes:
+        candidate: the candidate's name, ``c0000`` for the first one asked.
+        genome: indices into the space.
+        overrides: the genome's spelling.
+        generation: the generation that asked for it, from 0.
+        rung: position of the rung in the schedule, from 0.
+        epochs: epochs that the candidate has been trained for when this rung ends.
+        seed: seed of the student's weights.
+        status: how it ended.
+        reason: why it was rejected or failed; empty otherwise.
+        outcome: the numbers that came back.
+        values: what the search minimises, in the order of its measures; empty unless completed.
+        seconds: wall time of this trial.
+        flops: floating-point operations spent on this trial.
+    """
+
+    candidate: str
+    genome: Genome
+    overrides: tuple[str, ...]
+    generation: int
+    rung: int
+    epochs: int
+    seed: int
+    status: Status = Status.PENDING
+    reason: str = ""
+    outcome: Mapping[str, float] = field(default_factory=dict)
+    values: tuple[float, ...] = ()
+    seconds: float = 0.0
+    flops: float = 0.0
+
+    def completed(self, outcome: Mapping[str, float], seconds: float = 0.0) -> Self:
+        """This trial with the numbers it gave."""
+        return self._ended(Status.COMPLETED, "", outcome, seconds)
+
+    def rejected(self, reason: str, outcome: Mapping[str, float] | None = None, seconds: float = 0.0) -> Self:
+        """This trial, stopped as hopeless."""
+        return self._ended(Status.REJECTED, reason, outcome or {}, seconds)
+
+    def failed(self, reason: str, seconds: float = 0.0) -> Self:
+        """This trial, broken by an error."""
+        return self._ended(Status.FAILED, reason, {}, seconds)
+
+    def _ended(self, status: Status, reason: str, outcome: Mapping[str, float], seconds: float) -> Self:
+        flops = float(outcome.get("flops", 0.0))
+        return replace(self, status=status, reason=reason, outcome=dict(outcome), seconds=seconds, flops=flops)
+
+    @property
+    def epochs_spent(self) -> float:
+        """Epochs trained in this trial alone; earlier rungs not counted."""
+        return float(self.outcome.get("epochs", 0.0))
+
+    def row(self) -> dict[str, Any]:
+        """This trial as one JSON object."""
+        return asdict(self) | {"status": self.status.value}
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Self:
+        """The trial that a JSON object holds."""
+        tuples = {name: tuple(row[name]) for name in ("genome", "overrides", "values")}
+        return cls(**{**row, **tuples, "status": Status(row["status"])})
