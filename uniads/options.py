@@ -53,5 +53,5 @@ def build(group: str, option: str, **overrides: Any) -> Any:
     from hydra.utils import instantiate
 
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        config = compose(overrides=[f"+{group}@built={option}"])
+        config = compose("train", overrides=[f"+{group}@built={option}"])
     return instantiate(config.built, **overrides)

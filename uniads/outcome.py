@@ -9,8 +9,9 @@ class Outcome:
 
     Attributes:
         params: trainable scalars of the student; no adapter, no teacher.
-        epochs: epochs trained in this call; a fraction when the training was stopped early.
-        flops: floating-point operations of these epochs (student forward and backward, teacher forward).
+        epochs: epochs that the student has had in all; a fraction when the training was stopped early.
+        flops: floating-point operations of the student's forward pass on one image.
+        epoch_flops: floating-point operations of one epoch: student forward and backward, teacher forward.
         seconds: wall time of this call.
         train_loss: mean total loss of the last epoch.
         val_loss: cross-entropy on the validation split after the last epoch, in nats.
@@ -26,6 +27,7 @@ class Outcome:
     params: int
     epochs: float
     flops: float
+    epoch_flops: float
     seconds: float
     train_loss: float | None = None
     val_loss: float | None = None

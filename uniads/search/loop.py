@@ -200,8 +200,10 @@ def _generation(state: _State, generation: int, genomes: Sequence[Genome]) -> li
         climbing.append(Trial(f"c{state.named:04d}", genome, overrides, generation, 0, 0, seed))
         state.named += 1
     last: dict[str, Trial] = {}
+    start = 0
     for position, rung in enumerate(state.schedule.rungs):
-        batch = [replace(trial, rung=position, epochs=rung.epochs) for trial in climbing]
+        batch = [replace(trial, rung=position, epochs=rung.epochs, start=start) for trial in climbing]
+        start = rung.epochs
         ended = list(_rung(state, generation, position, batch))
         last |= {trial.candidate: trial for trial in ended}
         state.watcher.finish(generation, position, ended, state.result())

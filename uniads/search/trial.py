@@ -36,7 +36,8 @@ class Trial:
         overrides: the genome's spelling.
         generation: the generation that asked for it, from 0.
         rung: position of the rung in the schedule, from 0.
-        epochs: epochs that the candidate has been trained for when this rung ends.
+        epochs: epochs that the candidate has had, in all, when this rung ends.
+        start: epochs that it had before; it goes on from its checkpoint.
         seed: seed of the student's weights.
         status: how it ended.
         reason: why it was rejected or failed; empty otherwise.
@@ -53,6 +54,7 @@ class Trial:
     rung: int
     epochs: int
     seed: int
+    start: int = 0
     status: Status = Status.PENDING
     reason: str = ""
     outcome: Mapping[str, float] = field(default_factory=dict)
@@ -73,13 +75,14 @@ class Trial:
         return self._ended(Status.FAILED, reason, {}, seconds)
 
     def _ended(self, status: Status, reason: str, outcome: Mapping[str, float], seconds: float) -> Self:
-        flops = float(outcome.get("flops", 0.0))
-        return replace(self, status=status, reason=reason, outcome=dict(outcome), seconds=seconds, flops=flops)
+        ended = replace(self, status=status, reason=reason, outcome=dict(outcome), seconds=seconds)
+        return replace(ended, flops=ended.epochs_spent * float(outcome.get("epoch_flops", 0.0)))
 
     @property
     def epochs_spent(self) -> float:
         """Epochs trained in this trial alone; earlier rungs not counted."""
-        return float(self.outcome.get("epochs", 0.0))
+        whole = self.epochs if self.status is Status.COMPLETED else self.start
+        return float(self.outcome.get("epochs", whole)) - self.start
 
     def row(self) -> dict[str, Any]:
         """This trial as one JSON object."""

@@ -1,0 +1,106 @@
+"""From the configured space to the space that is searched: options listed, illegal values out, oversized students out."""
+
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+import torch
+from hydra.core.config_loader import ConfigLoader
+from hydra.types import RunMode
+from hydra.utils import get_class, instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from uniads.distiller.legal import NodeRule
+from uniads.model.base import count_params
+from uniads.search.space import Point, SearchSpace, Value
+
+EVERY = "*"
+
+
+def space_for(
+    cfg: DictConfig, shared: DictConfig, loader: ConfigLoader, fixed: set[str], shape: Mapping[str, int]
+) -> SearchSpace:
+    """The search space of a configuration.
+
+    Args:
+        cfg: of the search command.
+        shared: what all candidates share, the space's ``base`` applied.
+        loader: finds the options of a group, those in ``--config-dir`` included.
+        fixed: keys that the command line sets; they are no genes.
+        shape: ``num_classes`` and ``in_channels`` of the data.
+
+    Raises:
+        ValueError: a key has no value, or fewer than two candidates are left.
+    """
+    listed = {key: _listed(key, values, loader) for key, values in cfg.space.dimensions.items() if key not in fixed}
+    rules = _rules(shared.distiller, listed, loader)
+    dimensions = {}
+    for key, values in listed.items():
+        for rule in rules:
+            values = rule.allowed(key, values)
+        if not values:
+            raise ValueError(f"space.dimensions lists no value that {key!r} can take; add one, or remove the key")
+        dimensions[key] = values
+    first = {key: values[0] for key, values in dimensions.items()}
+
+    def repair(point: Point) -> Point:
+        for rule in rules:
+            point = rule.repair(point, first)
+        return point
+
+    space = SearchSpace(dimensions, repair, _cap(cfg.search.max_params, shared.student, shape))
+    if space.size < 2:
+        raise ValueError("the search space has one point; give at least one key of space.dimensions two values")
+    return space
+
+
+def _listed(key: str, values: Any, loader: ConfigLoader) -> list[Value]:
+    """The values of a dimension; ``*`` stands for every option of the key's group."""
+    if "@" not in key:
+        return [values] if isinstance(values, str | int | float) else list(values)
+    group = key.split("@")[0]
+    known = loader.get_group_options(group)
+    if values == EVERY:
+        return list(known)
+    for value in values:
+        if value not in known:
+            near = get_close_matches(str(value), known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ValueError(f"space.dimensions: {value!r} is no {group}; there are {', '.join(known)}{hint}")
+    return list(values)
+
+
+def _rules(distiller: DictConfig, listed: dict[str, list[Value]], loader: ConfigLoader) -> list[NodeRule]:
+    """One rule for each node that the space varies."""
+    names = sorted({str(v) for key, values in listed.items() if key.startswith("transform@") for v in values})
+    ranks = _ranks([*names, "identity"], loader) if names else {}
+    nodes = {str(name): node for name, node in distiller.items() if isinstance(node, DictConfig) and "source" in node}
+    return [NodeRule(f"distiller.{name}", node.source, ranks) for name, node in nodes.items()]
+
+
+def _ranks(names: list[str], loader: ConfigLoader) -> dict[str, dict[int, int]]:
+    """What each transform takes and returns, from its class."""
+    picks = [f"+transform@every.{name}={name}" for name in dict.fromkeys(names)]
+    every = loader.load_configuration("train", picks, RunMode.RUN).every
+    return {str(name): get_class(node._target_).ranks for name, node in every.items()}
+
+
+def _cap(limit: int | None, student: DictConfig, shape: Mapping[str, int]) -> Callable[[Point], bool] | None:
+    """Whether a point's student has at most ``search.max_params`` parameters; nothing is trained to find out."""
+    return None if limit is None else lambda point: student_params(student, point, shape) <= limit
+
+
+def student_params(student: DictConfig, point: Point, shape: Mapping[str, int]) -> int:
+    """Parameters of the student that a point describes.
+
+    Args:
+        student: the configured student.
+        point: values by override key; those under ``student.`` count.
+        shape: ``num_classes`` and ``in_channels``.
+    """
+    varied = OmegaConf.create(OmegaConf.to_container(student, resolve=True))
+    for key, value in point.items():
+        if key.startswith("student."):
+            OmegaConf.update(varied, key.removeprefix("student."), value)
+    with torch.device("meta"):
+        return count_params(instantiate(varied, **shape))

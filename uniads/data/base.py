@@ -1,0 +1,135 @@
+"""What every data set shares: splits, seeds and loaders."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple, final
+
+import torch
+from jaxtyping import Int, UInt8
+from torch import Tensor
+
+from uniads.data.augment import Augment
+from uniads.data.loader import Loader
+from uniads.data.split import stratified
+
+
+class Images(NamedTuple):
+    """Images of one part of a data set.
+
+    Attributes:
+        pixels: bytes, 0 to 255.
+        label: classes from 0.
+    """
+
+    pixels: UInt8[Tensor, "n c h w"]
+    label: Int[Tensor, " n"]
+
+
+class Data(ABC):
+    """A data set that lives in memory.
+
+    The validation split is held out of the training set: ``val_fraction`` of each class, chosen by ``split_seed``
+    alone. The test set is read when ``test`` is first called, not before.
+
+    Args:
+        root: folder of the data files; None for a set that needs none.
+        num_classes: number of classes.
+        mean: per channel, of pixels scaled to [0, 1].
+        std: per channel, of pixels scaled to [0, 1].
+        padding: zeros around an image before a random crop of its own size; 0 for no crop.
+        flip: whether to flip training images left to right at random.
+        fraction: share of each class of the training set that is used at all, above 0, at most 1.
+        val_fraction: share of each class that is held out, above 0, below 1.
+        holdout: False trains on the validation split too.
+        split_seed: decides which images are held out.
+        seed: decides the order and the augmentation of the training images, with the epoch and the image's index.
+
+    Raises:
+        ValueError: an argument is out of its range.
+    """
+
+    def __init__(
+        self,
+        *,
+        num_classes: int,
+        mean: Sequence[float],
+        std: Sequence[float],
+        root: str | None = None,
+        padding: int = 0,
+        flip: bool = False,
+        fraction: float = 1.0,
+        val_fraction: float = 0.1,
+        holdout: bool = True,
+        split_seed: int = 0,
+        seed: int = 0,
+    ) -> None:
+        if not 0 < fraction <= 1:
+            raise ValueError(f"data.fraction must be above 0 and at most 1, got {fraction}")
+        if not 0 < val_fraction < 1:
+            raise ValueError(f"data.val_fraction must be above 0 and below 1, got {val_fraction}")
+        if padding < 0:
+            raise ValueError(f"data.padding must be 0 or more pixels, got {padding}")
+        self.root = Path(root) if root is not None else None
+        self.num_classes = num_classes
+        self.mean, self.std = tuple(mean), tuple(std)
+        self.augment = Augment(padding, flip)
+        self.fraction, self.val_fraction = fraction, val_fraction
+        self.holdout, self.split_seed, self.seed = holdout, split_seed, seed
+
+    @abstractmethod
+    def read(self, train: bool) -> Images:
+        """All images of the training set, or of the test set, in the set's own order."""
+
+    @final
+    @cached_property
+    def _train(self) -> Images:
+        return self.read(train=True)
+
+    @final
+    @cached_property
+    def _test(self) -> Images:
+        return self.read(train=False)
+
+    @final
+    @cached_property
+    def _split(self) -> tuple[Tensor, Tensor]:
+        """Indices into the training set: to train on, and held out."""
+        used, _ = stratified(self._train.label, 1 - self.fraction, self.split_seed)
+        train, val = stratified(self._train.label[used], self.val_fraction, self.split_seed)
+        return used[train], used[val]
+
+    @property
+    def channels(self) -> int:
+        """Colour channels of an image."""
+        return self._train.pixels.shape[1]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of an image, in pixels."""
+        return self._train.pixels.shape[2], self._train.pixels.shape[3]
+
+    @final
+    def train(self, batch_size: int, device: torch.device | str = "cpu") -> Loader:
+        """Shuffled, augmented batches of the images to train on."""
+        train, val = self._split
+        index = train if self.holdout else torch.cat([train, val]).sort().values
+        return self._loader(self._train, index, batch_size, device, self.augment)
+
+    @final
+    def val(self, batch_size: int, device: torch.device | str = "cpu") -> Loader:
+        """Plain batches of the validation split."""
+        return self._loader(self._train, self._split[1], batch_size, device)
+
+    @final
+    def test(self, batch_size: int, device: torch.device | str = "cpu") -> Loader:
+        """Plain batches of the test set."""
+        return self._loader(self._test, torch.arange(len(self._test.label)), batch_size, device)
+
+    def _loader(
+        self, images: Images, index: Tensor, batch_size: int, device: torch.device | str, augment: Augment | None = None
+    ) -> Loader:
+        return Loader(
+            images.pixels.to(device), images.label.to(device), index, batch_size, self.mean, self.std, augment, self.seed
+        )

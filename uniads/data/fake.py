@@ -1,0 +1,43 @@
+"""Images made on the spot, for trying things out."""
+
+from collections.abc import Sequence
+from typing import Any, final
+
+import torch
+
+from uniads.data.base import Data, Images
+
+
+@final
+class Fake(Data):
+    """Noisy copies of one random picture a class: learnable, any size, no file.
+
+    Args:
+        num_classes: number of classes.
+        image_size: channels, height and width.
+        train_size: training images in all.
+        test_size: test images in all.
+        noise: standard deviation of the noise, in grey levels.
+        common: see ``Data``.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        image_size: Sequence[int],
+        train_size: int,
+        test_size: int,
+        noise: float = 32.0,
+        **common: Any,
+    ) -> None:
+        channels = image_size[0]
+        super().__init__(num_classes=num_classes, mean=[0.5] * channels, std=[0.25] * channels, **common)
+        self.image_size, self.sizes, self.noise = tuple(image_size), {True: train_size, False: test_size}, noise
+
+    def read(self, train: bool) -> Images:
+        generator = torch.Generator().manual_seed(0)
+        pictures = torch.randint(64, 192, (self.num_classes, *self.image_size), generator=generator).float()
+        generator.manual_seed(1 + train)
+        label = torch.arange(self.sizes[train]) % self.num_classes
+        noise = torch.randn(len(label), *self.image_size, generator=generator) * self.noise
+        return Images((pictures[label] + noise).clamp(0, 255).to(torch.uint8), label)

@@ -1,0 +1,1 @@
+"""Distillers: sums of nodes, each one term of Eq. 1."""

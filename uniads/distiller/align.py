@@ -1,0 +1,43 @@
+"""Adapters that bring student and teacher to one shape."""
+
+from collections.abc import Sequence
+from typing import final
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+@final
+class Align(nn.Module):
+    """Bring knowledge of a student to the shape of its teacher's.
+
+    Channels: a trained 1x1 convolution for maps (N, C, H, W), a trained linear map for vectors (N, C), on the
+    student's side, only where C differs. Positions: the larger map is average-pooled to the smaller one, whichever
+    side it is on.
+
+    Args:
+        student: shape of the student's knowledge; the batch size does not matter.
+        teacher: shape of the teacher's.
+
+    Raises:
+        ValueError: the ranks differ or are neither 2 nor 4.
+    """
+
+    def __init__(self, student: Sequence[int], teacher: Sequence[int]) -> None:
+        super().__init__()
+        if len(student) != len(teacher) or len(student) not in (2, 4):
+            raise ValueError(
+                f"only two maps or two vectors can be aligned, got shapes {tuple(student)} and {tuple(teacher)}"
+            )
+        mine, theirs = student[1], teacher[1]
+        self.size = tuple(min(pair) for pair in zip(student[2:], teacher[2:], strict=True))
+        self.channels: nn.Module = nn.Identity()
+        if mine != theirs:
+            self.channels = nn.Linear(mine, theirs) if len(student) == 2 else nn.Conv2d(mine, theirs, kernel_size=1)
+
+    def forward(self, student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
+        """Student's and teacher's knowledge in one shape."""
+        return self.channels(self._pooled(student)), self._pooled(teacher)
+
+    def _pooled(self, x: Tensor) -> Tensor:
+        return x if x.shape[2:] == self.size else F.adaptive_avg_pool2d(x, self.size)

@@ -1,0 +1,73 @@
+"""Which values a node can take, and what an illegal combination is repaired to. Applied when a genome is made.
+
+The rules, in order:
+
+1. A node of weight 0 has no term: its other genes take their first value.
+2. A chain's identities go to its end.
+3. A transform that does not take the rank that it is given becomes ``identity``.
+
+So every genome is legal, and combinations that mean the same are one candidate.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+Value = str | int | float | bool | None
+
+IDENTITY = "identity"
+CLASSES_ONLY = ("hard",)
+"""Distances that compare decisions; only logits hold any."""
+
+
+def start_rank(source: str) -> int:
+    """Rank of a kind of knowledge: 4 for a feature map, 2 for an embedding or logits."""
+    return 4 if source == "feature" else 2
+
+
+@dataclass(frozen=True)
+class NodeRule:
+    """The rules for one node of a distiller.
+
+    Attributes:
+        path: where the node stands in the configuration, such as ``distiller.logits``.
+        source: its kind of knowledge.
+        ranks: for each transform the ranks that it takes, with the ranks that it returns.
+    """
+
+    path: str
+    source: str
+    ranks: Mapping[str, Mapping[int, int]]
+
+    def allowed(self, key: str, values: Sequence[Value]) -> list[Value]:
+        """Those of a key's values that can be legal for this node at all."""
+        if key == f"distance@{self.path}.distance" and self.source != "logits":
+            return [value for value in values if value not in CLASSES_ONLY]
+        if key == f"transform@{self.path}.transform.first":
+            return [value for value in values if start_rank(self.source) in self.ranks[str(value)]]
+        return list(values)
+
+    def repair(self, point: dict[str, Value], first: Mapping[str, Value]) -> dict[str, Value]:
+        """The legal point that a point stands for.
+
+        Args:
+            point: values by override key.
+            first: the first value of each key, for genes without effect.
+        """
+        mine = [key for key in point if key.split("@")[-1].startswith(f"{self.path}.")]
+        weight = f"{self.path}.weight"
+        if point.get(weight) == 0:
+            return point | {key: first[key] for key in mine if key != weight}
+        slots = [key for key in mine if key.startswith("transform@")]
+        if len(slots) < 2:
+            return point
+        chain = self._legal([str(point[key]) for key in slots])
+        return point | dict(zip(slots, chain, strict=True))
+
+    def _legal(self, chain: Sequence[str]) -> list[str]:
+        kept: list[str] = []
+        rank = start_rank(self.source)
+        for step in chain:
+            if step != IDENTITY and rank in self.ranks[step]:
+                kept.append(step)
+                rank = self.ranks[step][rank]
+        return kept + [IDENTITY] * (len(chain) - len(kept))

@@ -1,0 +1,113 @@
+"""One term of Eq. 1: a kind of knowledge, seen through transforms, measured by a distance."""
+
+from collections.abc import Mapping
+from math import isfinite
+from typing import final
+
+import torch
+from torch import Tensor, nn
+
+from uniads.distance.base import Distance
+from uniads.distiller.align import Align
+from uniads.distiller.base import checked_weight
+from uniads.knowledge import Knowledge
+from uniads.transform.base import RandomTransform, Transform
+from uniads.transform.identity import Identity
+
+SOURCES = ("feature", "embedding", "logits")
+
+
+@final
+class Node(nn.Module):
+    """weight * tau² * D(T(A_student) / tau, T(A_teacher) / tau), in float32 also under autocast.
+
+    A is a feature map, the embedding or the logits; T a chain of transforms; D a distance. The teacher's side has no
+    gradient. A distance between distributions (kl after a softmax) normalises them, so tau scales such a term by tau²
+    and does nothing else to it; for a softened softmax give the softmax transform a tau of its own.
+
+    Source: Eq. 1 of UniADS (AAAI 2025).
+
+    Args:
+        source: ``feature``, ``embedding`` or ``logits``.
+        distance: D.
+        transform: T, applied in the order of the mapping; at most three steps, identities not counted.
+        weight: 0 or more, finite; 0 removes the term.
+        tau: temperature, above 0 and finite.
+        tap: which feature map, counted from the stem (0) or from the last stage (-1).
+
+    Raises:
+        ValueError: an argument is out of its range, or a transform can't follow the one before it.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        distance: Distance,
+        transform: Mapping[str, Transform],
+        weight: float = 1.0,
+        tau: float = 1.0,
+        tap: int = -1,
+    ) -> None:
+        super().__init__()
+        if source not in SOURCES:
+            raise ValueError(f"a node's source must be one of {', '.join(SOURCES)}, got {source!r}")
+        if not (tau > 0 and isfinite(tau)):
+            raise ValueError(f"a node's tau must be above 0 and finite, got {tau}")
+        steps = [step for step in transform.values() if not isinstance(step, Identity)]
+        if len(steps) > 3:
+            raise ValueError(f"a node takes at most three transforms, got {len(steps)}")
+        self.source, self.tap = source, tap
+        self.transform = nn.ModuleList(steps)
+        self.distance = distance.on(_simplex(steps, rank=4 if source == "feature" else 2))
+        self.weight = checked_weight(f"the weight of the {source} node", weight)
+        self.tau = tau
+        self.align: Align | None = None
+
+    def adapt(self, student: Knowledge, teacher: Knowledge) -> None:
+        """Make the adapter that these shapes need: none where T gives one shape already."""
+        mine, theirs = self._pick(student, "student"), self._pick(teacher, "teacher")
+        self.align = None if self._view(mine).shape == self._view(theirs).shape else Align(mine.shape, theirs.shape)
+
+    def forward(self, student: Knowledge, teacher: Knowledge) -> Tensor:
+        """The weighted term of a batch, a float32 scalar."""
+        mine, theirs = self._pick(student, "student"), self._pick(teacher, "teacher").detach()
+        with torch.autocast(mine.device.type, enabled=False):
+            mine, theirs = mine.float(), theirs.float()
+            if self.align is not None:
+                mine, theirs = self.align(mine, theirs)
+            for step in self.transform:
+                if isinstance(step, RandomTransform):
+                    step.redraw()
+            distance: Tensor = self.distance(self._view(mine) / self.tau, self._view(theirs) / self.tau)
+            return self.weight * self.tau**2 * distance
+
+    def _pick(self, knowledge: Knowledge, whose: str) -> Tensor:
+        if self.source == "embedding":
+            return knowledge.embedding
+        if self.source == "logits":
+            return knowledge.logits
+        taps = len(knowledge.features)
+        if not -taps <= self.tap < taps:
+            raise ValueError(f"the {whose} has taps 0 to {taps - 1}, got tap {self.tap}")
+        return knowledge.features[self.tap]
+
+    def _view(self, x: Tensor) -> Tensor:
+        for step in self.transform:
+            x = step(x)
+        return x
+
+
+def _simplex(steps: list[Transform], rank: int) -> tuple[int, ...] | None:
+    """The axes over which a chain's output is a distribution.
+
+    Raises:
+        ValueError: a transform does not take the rank that it is given.
+    """
+    for position, step in enumerate(steps):
+        if rank not in step.ranks:
+            before = f"after {type(steps[position - 1]).__name__}" if position else "first"
+            raise ValueError(
+                f"{type(step).__name__} can't come {before}: it takes rank {sorted(step.ranks)}, got rank {rank}"
+            )
+        rank = step.ranks[rank]
+    return steps[-1].simplex if steps else None

@@ -1,0 +1,148 @@
+"""fit(cfg) -> Outcome: one student trained as a configuration says. This is what Hydra multiruns."""
+
+from functools import lru_cache
+from pathlib import Path
+from time import perf_counter
+from typing import NamedTuple
+
+import pytorch_lightning as pl
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from uniads.callback.rejection import RejectedError, Rejection
+from uniads.data.base import Data
+from uniads.distiller.base import Distiller
+from uniads.flops import forward_flops
+from uniads.knowledge import Knowledge
+from uniads.learner import Learner
+from uniads.model import checkpoint
+from uniads.model.base import Network, count_params
+from uniads.outcome import Outcome
+from uniads.teacher import Teacher, chosen, new_network, teacher_for
+from uniads.training import Trained, score, train_quietly, train_visibly
+
+
+class Parts(NamedTuple):
+    """Everything that a training needs."""
+
+    data: Data
+    student: Network
+    distiller: Distiller
+    learner: Learner
+    teacher: Teacher | None
+
+
+def data_for(cfg: DictConfig) -> Data:
+    """The data set of a configuration; read once a process and shared by its trainings."""
+    return _data(OmegaConf.to_yaml(cfg.data, resolve=True))
+
+
+@lru_cache(maxsize=4)
+def _data(config: str) -> Data:
+    data: Data = instantiate(OmegaConf.create(config))
+    return data
+
+
+def example(data: Data) -> torch.Tensor:
+    """A blank batch of two images of a data set's shape."""
+    return torch.zeros(2, data.channels, *data.size)
+
+
+@torch.no_grad()
+def knowledge_of(network: Network, image: torch.Tensor) -> Knowledge:
+    """What a network says in eval mode; it is left in the mode that it was in, and unchanged."""
+    training = network.training
+    knowledge: Knowledge = network.eval()(image)
+    network.train(training)
+    return knowledge
+
+
+def parts_for(cfg: DictConfig) -> Parts:
+    """Build data, teacher, student, distiller and learner. The seed decides the student's and adapters' weights."""
+    data = data_for(cfg)
+    distiller: Distiller = instantiate(cfg.distiller)
+    teacher = teacher_for(cfg, data) if distiller.needs_teacher else None
+    pl.seed_everything(cfg.seed, verbose=False)
+    student = new_network(chosen(cfg, "student"), data)
+    if teacher:
+        distiller.adapt(knowledge_of(student, example(data)), knowledge_of(teacher.network, example(data)))
+    recipe = instantiate(cfg.recipe)
+    network = teacher.network if teacher else None
+    learner = Learner(student, distiller, recipe, cfg.epochs, data.num_classes, network)
+    return Parts(data, student, distiller, learner, teacher)
+
+
+def fit(cfg: DictConfig) -> Outcome:
+    """Train a student to ``stop_epoch`` of a schedule of ``epochs``, and measure it.
+
+    With ``trial=true`` it is quiet, validates once at the end and never reads the test set. Otherwise the last and the
+    best epoch's students are kept, the exported student is written to ``student.pt``, and with ``test=true`` both are
+    tested, once, at the end.
+
+    Raises:
+        ValueError: the configuration can't be trained; the message says which value is at fault.
+    """
+    begin = perf_counter()
+    if not 0 < cfg.stop_epoch <= cfg.epochs:
+        raise ValueError(f"stop_epoch must be above 0 and at most epochs={cfg.epochs}, got {cfg.stop_epoch}")
+    if cfg.threads is not None:
+        torch.set_num_threads(cfg.threads)
+    parts = parts_for(cfg)
+    directory = Path(cfg.paths.run_dir)
+    rejection = Rejection(parts.data.num_classes)
+    outcome = _measured(parts)
+    try:
+        if cfg.trial:
+            last = directory / "last.ckpt"
+            trained = train_quietly(parts.learner, parts.data, cfg.trainer, cfg.stop_epoch, last, [rejection])
+        else:
+            extra = [instantiate(callback) for callback in cfg.callback.values()]
+            logger = instantiate(cfg.logger) if cfg.logger else False
+            settings = (parts.learner, parts.data, cfg.trainer, cfg.stop_epoch)
+            trained = train_visibly(*settings, directory, [rejection, *extra], logger)
+    except RejectedError as error:
+        seconds = perf_counter() - begin
+        return Outcome(**outcome, epochs=error.epochs, seconds=seconds, rejected=error.reason)
+    tested = {} if cfg.trial else _exported(cfg, parts, trained, directory)
+    return Outcome(
+        **outcome,
+        epochs=cfg.stop_epoch,
+        seconds=perf_counter() - begin,
+        train_loss=trained.train_loss,
+        val_loss=trained.val_loss,
+        val_acc1=trained.val_acc1,
+        best_val_acc1=trained.best_val_acc1,
+        best_epoch=trained.best_epoch,
+        teacher_val_acc1=parts.teacher.val_acc1 if parts.teacher else None,
+        **tested,
+    )
+
+
+def _measured(parts: Parts) -> dict[str, int | float]:
+    """Parameters of the student, and floating-point operations of an image and of an epoch."""
+    image = example(parts.data)[:1]
+    student = forward_flops(parts.student, image)
+    teacher = forward_flops(parts.teacher.network, image) if parts.teacher else 0
+    images = len(parts.data.train(1).index)
+    # A backward pass costs about two forward passes: one for the inputs' gradients, one for the weights'.
+    return {"params": count_params(parts.student), "flops": student, "epoch_flops": images * (3 * student + teacher)}
+
+
+def _exported(cfg: DictConfig, parts: Parts, trained: Trained, directory: Path) -> dict[str, float]:
+    """Write the student, and read the test set: once, for the last and the best epoch."""
+    facts = {
+        "config": OmegaConf.to_container(cfg.student, resolve=True),
+        "num_classes": parts.data.num_classes,
+        "in_channels": parts.data.channels,
+    }
+    checkpoint.save(parts.student, directory / "student.pt", epoch="last", **facts)
+    tested = {}
+    if cfg.test:
+        tested["test_acc1_last"] = score(parts.learner, parts.data, "test", cfg.trainer)["acc1"]
+    if trained.best is not None:
+        parts.student.load_state_dict(trained.best)
+        checkpoint.save(parts.student, directory / "student_best.pt", epoch="best", **facts)
+        if cfg.test:
+            tested["test_acc1_best"] = score(parts.learner, parts.data, "test", cfg.trainer)["acc1"]
+    return tested

@@ -1,0 +1,67 @@
+"""How a network is trained: optimizer, batch size, learning rate and its schedule."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.optim.lr_scheduler import MultiStepLR
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """SGD with momentum; the learning rate falls by ``gamma`` after each milestone.
+
+    Attributes:
+        epochs: length that the milestones are meant for, above 0.
+        batch_size: images a step, above 0.
+        lr: learning rate, above 0.
+        momentum: 0 to below 1.
+        nesterov: whether the momentum looks ahead.
+        weight_decay: of every parameter, 0 or more.
+        milestones: epochs, rising, after which the learning rate falls.
+        gamma: the factor by which it falls.
+    """
+
+    epochs: int
+    batch_size: int
+    lr: float
+    momentum: float
+    nesterov: bool
+    weight_decay: float
+    milestones: Sequence[int]
+    gamma: float
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "lr", "gamma"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"recipe.{name} must be above 0, got {getattr(self, name)}")
+        if not 0 <= self.momentum < 1:
+            raise ValueError(f"recipe.momentum must be 0 or more and below 1, got {self.momentum}")
+        if list(self.milestones) != sorted(set(self.milestones)):
+            raise ValueError(f"recipe.milestones must rise, got {list(self.milestones)}")
+
+    def squeezed(self, epochs: int) -> list[int]:
+        """The milestones for a training of another length: the same shape of schedule.
+
+        Raises:
+            ValueError: epochs is not above 0.
+        """
+        if not epochs > 0:
+            raise ValueError(f"epochs must be above 0, got {epochs}")
+        return [round(milestone * epochs / self.epochs) for milestone in self.milestones]
+
+    def optimizer(self, parameters: Iterable[nn.Parameter]) -> torch.optim.SGD:
+        """The optimizer of these parameters."""
+        return torch.optim.SGD(
+            parameters,
+            lr=self.lr,
+            momentum=self.momentum,
+            nesterov=self.nesterov,
+            weight_decay=self.weight_decay,
+            foreach=True,
+        )
+
+    def scheduler(self, optimizer: torch.optim.Optimizer, epochs: int) -> MultiStepLR:
+        """The schedule of a training of ``epochs`` epochs, stepped once an epoch."""
+        return MultiStepLR(optimizer, self.squeezed(epochs), self.gamma)

@@ -1,0 +1,83 @@
+"""Weights & Biases: one run a search, with its Pareto front and hypervolume; offline when there is no key."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from netrc import NetrcParseError, netrc
+from pathlib import Path
+from typing import Any
+
+import wandb
+from pytorch_lightning.loggers import WandbLogger
+
+from uniads.report.table import COLUMNS, rows
+from uniads.search import Result, Trial, Watcher
+
+QUIET = wandb.Settings(silent=True, console="off", x_disable_stats=True, x_disable_meta=True)
+
+
+def has_key() -> bool:
+    """Whether W&B can be written to online: a key in the environment or in ``~/.netrc``, and no offline mode."""
+    if os.environ.get("WANDB_MODE"):
+        return os.environ["WANDB_MODE"] == "online"
+    if os.environ.get("WANDB_API_KEY"):
+        return True
+    try:
+        return netrc().authenticators("api.wandb.ai") is not None
+    except (OSError, NetrcParseError):
+        return False
+
+
+class SearchRun(Watcher):
+    """Logs one search: after every rung the epochs and the hypervolume, at the end the front as a table.
+
+    Args:
+        run: an open W&B run.
+    """
+
+    def __init__(self, run: Any) -> None:
+        self.run = run
+
+    def finish(self, generation: int, rung: int, trials: Sequence[Trial], result: Result) -> None:
+        losses = [trial.values[0] for trial in trials if trial.values]
+        self.run.log(
+            {
+                "generation": generation,
+                "rung": rung,
+                "epochs": result.epochs,
+                "hypervolume": result.hypervolume,
+                "rejected": sum(trial.status.value == "rejected" for trial in result.trials),
+                "failed": sum(trial.status.value == "failed" for trial in result.trials),
+                **({"best_loss": min(losses)} if losses else {}),
+            }
+        )
+
+    def conclude(self, result: Result) -> None:
+        """The front as a table and a scatter plot."""
+        table = wandb.Table(list(COLUMNS), [[row[name] for name in COLUMNS] for row in rows(result.front)])
+        self.run.log({"front": table, "pareto": wandb.plot.scatter(table, "params", "val_loss", "Pareto front")})
+        if result.best:
+            self.run.summary["best"] = result.best.candidate
+
+
+@contextmanager
+def search_run(directory: Path, name: str, config: Mapping[str, Any]) -> Iterator[SearchRun]:
+    """An open W&B run for one search, closed whatever happens."""
+    mode = "online" if has_key() else "offline"
+    run = wandb.init(
+        project="uniads", group=name, job_type="search", name=name, dir=directory, mode=mode, config=dict(config),
+        settings=QUIET,
+    )  # fmt: skip
+    try:
+        yield SearchRun(run)
+    finally:
+        run.finish()
+
+
+def training_logger(directory: str, name: str, config: Mapping[str, Any]) -> WandbLogger:
+    """Lightning's logger for one full training, offline without a key."""
+    wandb.finish()  # or a second training in this process would log into the first one's run
+    return WandbLogger(
+        name=name, save_dir=directory, project="uniads", job_type="training", offline=not has_key(), config=dict(config),
+        settings=QUIET,
+    )  # fmt: skip

@@ -1,0 +1,26 @@
+"""python -m uniads.search +pair=wrn40_2-wrn16_2: search a student and its distillation, then train the best in full."""
+
+from omegaconf import DictConfig
+from rich.console import Console
+
+from uniads import searching
+from uniads.command import command
+from uniads.report.wandb import search_run
+
+
+@command("search")
+def main(cfg: DictConfig) -> None:
+    """Search, report, and train the chosen candidate."""
+    console = Console()
+    setup = searching.Setup.of(cfg)
+    searching.introduce(setup, console)
+    with search_run(setup.directory, setup.shared.pair, cfg) as run:
+        result = searching.run_search(setup, run, console)
+        run.conclude(result)
+    searching.report(setup, result, console)
+    final = searching.train_best(setup, result.best, console) if cfg.final and result.best else None
+    searching.conclude(setup, result, final, console)
+
+
+if __name__ == "__main__":
+    main()

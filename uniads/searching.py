@@ -1,0 +1,237 @@
+"""The search command's steps: set up, search, train the best, report."""
+
+from dataclasses import dataclass
+from math import log
+from pathlib import Path
+from typing import Any
+
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.types import RunMode
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf, open_dict
+from rich.console import Console
+from typing_extensions import Self
+
+import uniads
+from uniads.candidates import space_for, student_params
+from uniads.fit import data_for
+from uniads.launch import Launch
+from uniads.outcome import Outcome
+from uniads.report import figure, table
+from uniads.report.cost import cost_sentence
+from uniads.report.opening import data_lines, logging_line, teacher_line
+from uniads.report.progress import ProgressWatcher
+from uniads.report.wandb import SearchRun
+from uniads.search import Ledger, Measure, Result, Schedule, SearchSpace, Trial, Watcher, search
+from uniads.teacher import chosen, measured_accuracy, teacher_for
+from uniads.train import train
+
+OWN = ("search", "space", "final", "launcher", "algorithm", "schedule")
+"""Keys of the search command that a single training does not have, or that choose how its jobs are launched."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Everything that a search needs, made and checked before anything is trained.
+
+    Attributes:
+        cfg: of the search command.
+        shared: what all trainings share, as one configuration.
+        space: where to search.
+        schedule: the rungs.
+        measures: what is minimised, the loss first.
+        launch: evaluates batches of trials.
+        directory: of this search.
+        target: parameters of the pair's own student.
+    """
+
+    cfg: DictConfig
+    shared: DictConfig
+    space: SearchSpace
+    schedule: Schedule
+    measures: tuple[Measure, ...]
+    launch: Launch
+    directory: Path
+    target: int
+
+    @classmethod
+    def of(cls, cfg: DictConfig) -> Self:
+        """Read a configuration.
+
+        Raises:
+            ValueError: it can't be searched; the message says which value is at fault.
+        """
+        loader = GlobalHydra.instance().config_loader()
+        given = OverridesParser.create().parse_overrides(list(HydraConfig.get().overrides.task))
+        passed = [o for o in given if o.key_or_group.split("/")[0].split(".")[0] not in OWN]
+        overrides = [*cfg.space.base, *(str(o.input_line) for o in passed), f"threads={cfg.threads}".lower()]
+        shared = loader.load_configuration("train", overrides, RunMode.RUN)
+        schedule: Schedule = instantiate(cfg.search.schedule)
+        if cfg.search.population > cfg.search.candidates:
+            raise ValueError(
+                f"search.population={cfg.search.population} is larger than search.candidates={cfg.search.candidates}; "
+                "lower the first or raise the second"
+            )
+        data = data_for(shared)
+        shape = {"num_classes": data.num_classes, "in_channels": data.channels}
+        target = student_params(chosen(shared, "student"), {}, shape)
+        fixed = {o.get_key_element().lstrip("+~") for o in passed}
+        directory = Path(HydraConfig.get().runtime.output_dir)
+        return cls(
+            cfg=cfg,
+            shared=shared,
+            space=space_for(cfg, shared, loader, fixed, shape),
+            schedule=schedule,
+            measures=_measures(cfg, target, data.num_classes),
+            launch=Launch(
+                loader, overrides, _launcher_overrides(), directory / "trials", schedule.rungs[-1].epochs, shared.data.seed
+            ),
+            directory=directory,
+            target=target,
+        )
+
+
+def _launcher_overrides() -> list[str]:
+    """The launcher of the search command, for its jobs."""
+    choices = HydraConfig.get().runtime.choices
+    mine = [o for o in HydraConfig.get().overrides.hydra if o.lstrip("+~").startswith(("hydra/launcher", "hydra.launcher"))]
+    return [f"launcher={choices['launcher']}", *mine]
+
+
+def _measures(cfg: DictConfig, target: int, classes: int) -> tuple[Measure, ...]:
+    """What is minimised; a loss counts up to chance level, a size up to twice the target."""
+    measures = []
+    for measure in cfg.search.measures.values():
+        goal = target if measure.target == "pair" else measure.target
+        reference = log(classes) if measure.name == "val_loss" else 1.0
+        measures.append(Measure(measure.name, goal, reference))
+    return tuple(measures)
+
+
+def introduce(setup: Setup, console: Console) -> None:
+    """Get the teacher, training it on first use, and print what will be done."""
+    data = data_for(setup.shared)
+    for line in data_lines(data, setup.shared.recipe.batch_size):
+        console.print(line, highlight=False, soft_wrap=True)
+    with console.status("teacher: loading, or training it on first use"):
+        teacher = teacher_for(setup.shared, data)
+        acc1 = measured_accuracy(teacher, setup.shared, data)
+    search_cfg = setup.cfg.search
+    lines = [
+        teacher_line(setup.shared, teacher, acc1),
+        f"pair     {setup.shared.pair}: the target is {setup.target:,} parameters, those of the pair's own student",
+        f"space    {HydraConfig.get().runtime.choices['space']}: {len(setup.space.dimensions)} genes, "
+        f"{float(setup.space.size):.3g} candidates",
+        f"budget   {search_cfg.candidates} candidates, rungs at {[rung.epochs for rung in setup.schedule.rungs]} epochs, "
+        f"at most {setup.schedule.cost(search_cfg.candidates):,} epochs in all",
+        logging_line(),
+    ]
+    for line in lines:
+        console.print(line, highlight=False, soft_wrap=True)
+
+
+class _Watchers(Watcher):
+    """Several watchers as one."""
+
+    def __init__(self, *watchers: Watcher) -> None:
+        self.watchers = watchers
+
+    def start(self, generation: int, rung: int, trials: Any) -> None:
+        for watcher in self.watchers:
+            watcher.start(generation, rung, trials)
+
+    def finish(self, generation: int, rung: int, trials: Any, result: Result) -> None:
+        for watcher in self.watchers:
+            watcher.finish(generation, rung, trials, result)
+
+
+def run_search(setup: Setup, run: SearchRun, console: Console) -> Result:
+    """Search with the ledger in the run directory; what it holds already is not trained again."""
+    cfg = setup.cfg.search
+    algorithm = instantiate(cfg.algorithm)(setup.space)
+    setup.launch.check(setup.space.overrides(next(setup.space.every())))
+    ledger = Ledger(setup.directory / "ledger.jsonl", _fingerprint(setup), cfg.force)
+    progress = ProgressWatcher(console, setup.schedule, cfg.candidates, setup.launch.directory)
+    try:
+        with progress.live():
+            return search(
+                setup.space,
+                setup.launch,
+                algorithm,
+                setup.schedule,
+                measures=setup.measures,
+                candidates=cfg.candidates,
+                max_epochs=cfg.max_epochs,
+                max_seconds=cfg.max_seconds,
+                max_failures=cfg.max_failures,
+                rejection=instantiate(cfg.rejection),
+                shrinkage=instantiate(cfg.shrinkage),
+                ledger=ledger,
+                seed=cfg.seed,
+                watcher=_Watchers(progress, run),
+            )
+    finally:
+        ledger.close()
+
+
+def _fingerprint(setup: Setup) -> dict[str, Any]:
+    """What makes this search this search."""
+    settings = OmegaConf.to_container(setup.cfg.search, resolve=True)
+    assert isinstance(settings, dict)
+    dimensions = {dimension.key: list(dimension.values) for dimension in setup.space.dimensions}
+    return {
+        "version": uniads.__version__,
+        "space": dimensions,
+        "overrides": list(setup.launch.overrides),
+        **{str(name): value for name, value in settings.items() if name != "force"},
+    }
+
+
+def train_best(setup: Setup, best: Trial, console: Console) -> Outcome:
+    """Train the chosen candidate with the full recipe on the whole training set, and test it."""
+    directory = setup.directory / "final"
+    overrides = [
+        *setup.launch.overrides, *best.overrides, f"seed={best.seed}", "data.holdout=false", "test=true",
+        f"paths.run_dir={directory}", "threads=null",
+    ]  # fmt: skip
+    cfg = setup.launch.loader.load_configuration("train", overrides, RunMode.RUN)
+    directory.mkdir(parents=True, exist_ok=True)
+    with open_dict(cfg):
+        del cfg["hydra"]
+    console.rule(f"final training of {best.candidate}: {cfg.epochs} epochs on the whole training set", align="left")
+    return train(cfg, console)
+
+
+def report(setup: Setup, result: Result, console: Console) -> None:
+    """The front as a table, a picture and a file, and the best candidate's command."""
+    completed = [trial for rung in range(result.top + 1) for trial in result.at(rung)]
+    table.write_csv(completed, setup.directory / "trials.csv")
+    table.write_csv(result.front, setup.directory / "front.csv")
+    if completed:
+        title = f"{setup.shared.pair} on {HydraConfig.get().runtime.choices['data']}"
+        picture = figure.pareto_figure(result, title, setup.target)
+        figure.save(picture, setup.directory, "pareto")
+    console.print(f"stopped: {result.stopped}", highlight=False)
+    console.print(table.front_table(result))
+    if result.best:
+        command = " ".join(["python -m uniads.train", *map(_quoted, setup.launch.command(result.best))])
+        console.print(f"train {result.best.candidate} again, to the same validation loss:", highlight=False)
+        console.print(command, highlight=False, soft_wrap=True, markup=False)
+        (setup.directory / "best.sh").write_text(command + "\n")
+
+
+def conclude(setup: Setup, result: Result, final: Outcome | None, console: Console) -> None:
+    """What it cost, and where everything is."""
+    full = setup.shared.epochs
+    console.print(cost_sentence(result, full, final.epochs if final else 0), highlight=False, soft_wrap=True)
+    console.print(
+        f"ledger.jsonl, front.csv, pareto.png and pareto.svg: {setup.directory}\n"
+        f"go on after an interruption with the same command and hydra.run.dir={setup.directory}",
+        highlight=False, soft_wrap=True,
+    )  # fmt: skip
+
+
+def _quoted(override: str) -> str:
+    return f"'{override}'" if any(sign in override for sign in "[]{}$ ") else override

@@ -1,0 +1,128 @@
+"""Teachers: trained on first use, kept under a key that names data, model and recipe, checked, reused."""
+
+import json
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from filelock import FileLock
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from uniads.data.base import Data
+from uniads.distiller.composed import Composed
+from uniads.learner import Learner
+from uniads.model import checkpoint
+from uniads.model.base import Network
+from uniads.training import score, train_quietly
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A trained network and what is known about it.
+
+    Attributes:
+        network: on the CPU, to be frozen by the learner.
+        file: where its weights are kept.
+        val_acc1: top-1 accuracy on the validation split when it was stored; None for a file of the user's.
+        trained: whether it was trained just now.
+    """
+
+    network: Network
+    file: Path
+    val_acc1: float | None
+    trained: bool = False
+
+
+def chosen(cfg: DictConfig, key: str) -> DictConfig:
+    """The configuration of the network at ``student`` or ``teacher.model``.
+
+    Raises:
+        ValueError: none is chosen.
+    """
+    model = OmegaConf.select(cfg, key)
+    if model is None:
+        raise ValueError(f"{key} is not chosen; add a pair of networks, such as +pair=wrn40_2-wrn16_2 or +model@{key}=...")
+    assert isinstance(model, DictConfig)
+    return model
+
+
+def new_network(model: DictConfig, data: Data) -> Network:
+    """An untrained network for the data's classes and channels."""
+    network: Network = instantiate(model, num_classes=data.num_classes, in_channels=data.channels)
+    return network
+
+
+def store_key(cfg: DictConfig) -> str:
+    """A short hash of everything that a stored teacher's weights depend on."""
+    wanted: dict[str, Any] = {
+        "model": OmegaConf.to_container(cfg.teacher.model, resolve=True),
+        "recipe": OmegaConf.to_container(cfg.teacher.recipe, resolve=True),
+        "data": _facts(cfg.data),
+        "seed": cfg.teacher.seed,
+    }
+    return sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _facts(data: DictConfig) -> dict[str, Any]:
+    """The data's settings without those that don't touch a teacher: it never sees the validation split."""
+    plain = OmegaConf.to_container(data, resolve=True)
+    assert isinstance(plain, dict)
+    return {str(name): value for name, value in plain.items() if name not in ("root", "download", "seed", "holdout")}
+
+
+def teacher_for(cfg: DictConfig, data: Data) -> Teacher:
+    """The teacher that a configuration asks for: a file of the user's, a stored one, or a newly trained one.
+
+    Raises:
+        ValueError: there are no weights and ``teacher.train`` is false, or a file does not fit the model.
+        FileNotFoundError: ``teacher.checkpoint`` names no file.
+    """
+    network = new_network(chosen(cfg, "teacher.model"), data)
+    if cfg.teacher.checkpoint is not None:
+        file = Path(cfg.teacher.checkpoint)
+        checkpoint.load(network, checkpoint.read(file)["model"], str(file))
+        return Teacher(network, file, None)
+    name = f"{type(network).__name__.lower()}-{store_key(cfg)}.pt"
+    file = Path(cfg.paths.teacher_dir) / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{file}.lock"):
+        fresh = not file.exists()
+        if fresh:
+            if not cfg.teacher.train:
+                raise ValueError(
+                    f"the teacher has no weights: nothing is stored at {file} and teacher.train is false; "
+                    "give teacher.checkpoint=FILE, or let it be trained with teacher.train=true"
+                )
+            _train(cfg, data, file)
+        stored = checkpoint.read(file)
+    checkpoint.load(network, stored["model"], str(file))
+    return Teacher(network, file, float(stored["val_acc1"]), fresh)
+
+
+def _train(cfg: DictConfig, data: Data, file: Path) -> None:
+    """Train a teacher on the training images that are not held out, and store it."""
+    held_out = instantiate(cfg.data, holdout=True, seed=cfg.teacher.seed)
+    pl.seed_everything(cfg.teacher.seed, verbose=False)
+    network = new_network(cfg.teacher.model, data)
+    recipe = instantiate(cfg.teacher.recipe)
+    learner = Learner(network, Composed(task=1.0), recipe, recipe.epochs, data.num_classes)
+    trained = train_quietly(learner, held_out, cfg.trainer, recipe.epochs, None, [])
+    checkpoint.save(
+        network,
+        file,
+        config=OmegaConf.to_container(cfg.teacher.model, resolve=True),
+        num_classes=data.num_classes,
+        in_channels=data.channels,
+        val_acc1=trained.val_acc1,
+        val_loss=trained.val_loss,
+    )
+
+
+def measured_accuracy(teacher: Teacher, cfg: DictConfig, data: Data) -> float:
+    """The teacher's top-1 accuracy on the validation split, measured now."""
+    recipe = instantiate(cfg.teacher.recipe)
+    learner = Learner(teacher.network, Composed(task=1.0), recipe, recipe.epochs, data.num_classes)
+    return score(learner, data, "val", cfg.trainer)["acc1"]

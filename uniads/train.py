@@ -1,0 +1,38 @@
+"""python -m uniads.train +pair=wrn40_2-wrn16_2 distiller=kd: one training, a baseline or a searched candidate."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from omegaconf import DictConfig
+from rich.console import Console
+
+from uniads.command import command
+from uniads.fit import data_for, fit
+from uniads.outcome import Outcome
+from uniads.report.opening import data_lines
+from uniads.report.table import outcome_table
+
+
+def train(cfg: DictConfig, console: Console) -> Outcome:
+    """Train as configured, show what came out, and leave it in ``outcome.json``."""
+    for line in data_lines(data_for(cfg), cfg.recipe.batch_size):
+        console.print(line, highlight=False, soft_wrap=True)
+    outcome = fit(cfg)
+    directory = Path(cfg.paths.run_dir)
+    (directory / "outcome.json").write_text(json.dumps(asdict(outcome), indent=2) + "\n")
+    console.print(outcome_table(outcome))
+    console.print(f"student, checkpoints and outcome.json: {directory}", highlight=False, soft_wrap=True)
+    if outcome.rejected:
+        raise ValueError(f"the training was stopped: {outcome.rejected}; try a smaller recipe.lr or distiller weight")
+    return outcome
+
+
+@command("train")
+def main(cfg: DictConfig) -> None:
+    """Train one student."""
+    train(cfg, Console())
+
+
+if __name__ == "__main__":
+    main()

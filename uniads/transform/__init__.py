@@ -1,0 +1,1 @@
+"""Transforms T: how a piece of knowledge is seen before student and teacher are compared."""

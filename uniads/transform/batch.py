@@ -1,0 +1,16 @@
+"""One vector for each sample of the batch."""
+
+from typing import ClassVar
+
+from torch import Tensor
+
+from uniads.transform.base import Transform
+
+
+class Batch(Transform):
+    """T(x)[n] = all values of sample n: (N, C, H, W) becomes (N, CHW). As in DetKDS (ICML 2024)."""
+
+    ranks: ClassVar[dict[int, int]] = {2: 2, 3: 2, 4: 2}
+
+    def compute(self, x: Tensor) -> Tensor:
+        return x.flatten(1)

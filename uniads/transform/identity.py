@@ -1,0 +1,12 @@
+"""The knowledge as it is."""
+
+from torch import Tensor
+
+from uniads.transform.base import Transform
+
+
+class Identity(Transform):
+    """T(x) = x. With the distance l2 it gives the hint loss of FitNet, arXiv:1412.6550."""
+
+    def compute(self, x: Tensor) -> Tensor:
+        return x

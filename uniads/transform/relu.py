@@ -1,0 +1,12 @@
+"""The positive part."""
+
+from torch import Tensor
+
+from uniads.transform.base import Transform
+
+
+class Relu(Transform):
+    """T(x) = max(x, 0). The gradient at 0 is 0."""
+
+    def compute(self, x: Tensor) -> Tensor:
+        return x.relu()

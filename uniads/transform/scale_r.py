@@ -1,0 +1,37 @@
+"""One level of a max-pooled pyramid."""
+
+from typing import ClassVar
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from uniads.transform.base import Transform
+
+
+class ScaleR(Transform):
+    """T(x)[n, c, i, j] = max of x[n, c] over the i, j-th square of side r.
+
+    The squares tile the map; those at the right and bottom edges may be cut. Shape (N, C, ⌈H/r⌉, ⌈W/r⌉). A vector is
+    a 1x1 map and stays as it is.
+
+    Source: the operator list of DetKDS (ICML 2024); pyramids of pooled maps: arXiv:1406.4729.
+
+    Args:
+        size: side r of a square, at least 1; 1 keeps the map.
+
+    Raises:
+        ValueError: size is below 1.
+    """
+
+    ranks: ClassVar[dict[int, int]] = {2: 2, 4: 4}
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        if size < 1:
+            raise ValueError(f"size must be 1 or more, got {size}; size=1 keeps the map")
+        self.size = size
+
+    def compute(self, x: Tensor) -> Tensor:
+        if x.ndim == 2:
+            return x
+        return F.max_pool2d(x, self.size, ceil_mode=True)
