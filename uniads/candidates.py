@@ -1,4 +1,4 @@
-"""From the configured space to the space that is searched: options listed, illegal values out, oversized students out."""
+"""From the configured space to the one that is searched: options listed, illegal values and oversized students out."""
 
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from uniads.distiller.legal import NodeRule
 from uniads.model.base import count_params
 from uniads.search.space import Point, SearchSpace, Value
+from uniads.transform.base import Transform
 
 EVERY = "*"
 
@@ -48,7 +49,7 @@ def space_for(
             point = rule.repair(point, first)
         return point
 
-    space = SearchSpace(dimensions, repair, _cap(cfg.search.max_params, shared.student, shape))
+    space = SearchSpace(dimensions, repair, _cap(_limit(cfg.search.max_params, shared, shape), shared.student, shape))
     if space.size < 2:
         raise ValueError("the search space has one point; give at least one key of space.dimensions two values")
     return space
@@ -82,7 +83,26 @@ def _ranks(names: list[str], loader: ConfigLoader) -> dict[str, dict[int, int]]:
     """What each transform takes and returns, from its class."""
     picks = [f"+transform@every.{name}={name}" for name in dict.fromkeys(names)]
     every = loader.load_configuration("train", picks, RunMode.RUN).every
-    return {str(name): get_class(node._target_).ranks for name, node in every.items()}
+    return {str(name): _ranks_of(get_class(node._target_)) for name, node in every.items()}
+
+
+def _ranks_of(transform: type) -> dict[int, int]:
+    if not issubclass(transform, Transform):
+        raise ValueError(f"{transform.__name__} stands in the transform group but is no Transform")
+    return transform.ranks
+
+
+def _limit(limit: int | str | None, shared: DictConfig, shape: Mapping[str, int]) -> int | None:
+    """The cap on a student's parameters as a number.
+
+    Raises:
+        ValueError: it is neither null, nor ``teacher``, nor above 0.
+    """
+    if limit == "teacher":
+        return student_params(shared.teacher.model, {}, shape)
+    if limit is not None and (isinstance(limit, str) or limit <= 0):
+        raise ValueError(f"search.max_params must be null, teacher, or a number above 0, got {limit!r}")
+    return limit
 
 
 def _cap(limit: int | None, student: DictConfig, shape: Mapping[str, int]) -> Callable[[Point], bool] | None:

@@ -29,7 +29,7 @@ def main(cfg: DictConfig) -> None:
         raise ValueError(f"{cfg.checkpoint} does not say which network it holds; only files that uniads saved do")
     if (saved["num_classes"], saved["in_channels"]) != (data.num_classes, data.channels):
         raise ValueError(
-            f"{cfg.checkpoint} was made for {saved['num_classes']} classes and {saved['in_channels']} channels, the data "
+            f"{cfg.checkpoint} is for {saved['num_classes']} classes and {saved['in_channels']} channels, the data "
             f"has {data.num_classes} and {data.channels}; choose its own data set with data=..."
         )
     shape = {"num_classes": saved["num_classes"], "in_channels": saved["in_channels"]}

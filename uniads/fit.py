@@ -1,6 +1,8 @@
 """fit(cfg) -> Outcome: one student trained as a configuration says. This is what Hydra multiruns."""
 
+from dataclasses import replace
 from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
@@ -14,13 +16,14 @@ from uniads.callback.rejection import RejectedError, Rejection
 from uniads.data.base import Data
 from uniads.distiller.base import Distiller
 from uniads.flops import forward_flops
+from uniads.frozen import Frozen, TeacherStore, stored_bytes
 from uniads.knowledge import Knowledge
 from uniads.learner import Learner
 from uniads.model import checkpoint
 from uniads.model.base import Network, count_params
 from uniads.outcome import Outcome
 from uniads.teacher import Teacher, chosen, new_network, teacher_for
-from uniads.training import Trained, score, train_quietly, train_visibly
+from uniads.training import Trained, device_of, score, train_quietly, train_visibly
 
 
 class Parts(NamedTuple):
@@ -68,9 +71,28 @@ def parts_for(cfg: DictConfig) -> Parts:
     if teacher:
         distiller.adapt(knowledge_of(student, example(data)), knowledge_of(teacher.network, example(data)))
     recipe = instantiate(cfg.recipe)
-    network = teacher.network if teacher else None
-    learner = Learner(student, distiller, recipe, cfg.epochs, data.num_classes, network)
+    asked = _asked(cfg, data, distiller, teacher) if teacher else None
+    learner = Learner(student, distiller, recipe, cfg.epochs, data.num_classes, asked)
     return Parts(data, student, distiller, learner, teacher)
+
+
+def _asked(cfg: DictConfig, data: Data, distiller: Distiller, teacher: Teacher) -> Frozen | TeacherStore:
+    """The teacher as the learner asks it: live, or through the store that a search shares."""
+    frozen = Frozen(teacher.network)
+    if cfg.teacher_store.directory is None:
+        return frozen
+    loader = data.train(cfg.recipe.batch_size, device_of(cfg.trainer))
+    needed = stored_bytes(knowledge_of(teacher.network, example(data)), len(loader.index), cfg.epochs)
+    fits = needed <= cfg.teacher_store.max_gb * 1e9
+    if distiller.needs_features and not fits:
+        return frozen
+    return TeacherStore(frozen, Path(cfg.teacher_store.directory) / batches_key(cfg, teacher), loader, fits)
+
+
+def batches_key(cfg: DictConfig, teacher: Teacher) -> str:
+    """A short hash of all that decides what a teacher is shown, and which teacher it is."""
+    parts = [OmegaConf.to_yaml(cfg.data, resolve=True), str(cfg.recipe.batch_size), str(teacher.file.resolve())]
+    return sha256("\n".join(parts).encode()).hexdigest()[:12]
 
 
 def fit(cfg: DictConfig) -> Outcome:
@@ -91,22 +113,21 @@ def fit(cfg: DictConfig) -> Outcome:
     parts = parts_for(cfg)
     directory = Path(cfg.paths.run_dir)
     rejection = Rejection(parts.data.num_classes)
-    outcome = _measured(parts)
+    untrained = _measured(parts)
     try:
         if cfg.trial:
-            last = directory / "last.ckpt"
-            trained = train_quietly(parts.learner, parts.data, cfg.trainer, cfg.stop_epoch, last, [rejection])
+            file = directory / "last.ckpt"
+            trained = train_quietly(parts.learner, parts.data, cfg.trainer, cfg.stop_epoch, file, [rejection])
         else:
             extra = [instantiate(callback) for callback in cfg.callback.values()]
             logger = instantiate(cfg.logger) if cfg.logger else False
             settings = (parts.learner, parts.data, cfg.trainer, cfg.stop_epoch)
             trained = train_visibly(*settings, directory, [rejection, *extra], logger)
     except RejectedError as error:
-        seconds = perf_counter() - begin
-        return Outcome(**outcome, epochs=error.epochs, seconds=seconds, rejected=error.reason)
-    tested = {} if cfg.trial else _exported(cfg, parts, trained, directory)
-    return Outcome(
-        **outcome,
+        return replace(untrained, epochs=error.epochs, seconds=perf_counter() - begin, rejected=error.reason)
+    test_last, test_best = (None, None) if cfg.trial else _exported(cfg, parts, trained, directory)
+    return replace(
+        untrained,
         epochs=cfg.stop_epoch,
         seconds=perf_counter() - begin,
         train_loss=trained.train_loss,
@@ -115,34 +136,36 @@ def fit(cfg: DictConfig) -> Outcome:
         best_val_acc1=trained.best_val_acc1,
         best_epoch=trained.best_epoch,
         teacher_val_acc1=parts.teacher.val_acc1 if parts.teacher else None,
-        **tested,
+        test_acc1_last=test_last,
+        test_acc1_best=test_best,
     )
 
 
-def _measured(parts: Parts) -> dict[str, int | float]:
-    """Parameters of the student, and floating-point operations of an image and of an epoch."""
+def _measured(parts: Parts) -> Outcome:
+    """What is known before any training: parameters, and floating-point operations of an image and of an epoch."""
     image = example(parts.data)[:1]
     student = forward_flops(parts.student, image)
     teacher = forward_flops(parts.teacher.network, image) if parts.teacher else 0
     images = len(parts.data.train(1).index)
     # A backward pass costs about two forward passes: one for the inputs' gradients, one for the weights'.
-    return {"params": count_params(parts.student), "flops": student, "epoch_flops": images * (3 * student + teacher)}
+    return Outcome(count_params(parts.student), 0, student, images * (3 * student + teacher), 0.0)
 
 
-def _exported(cfg: DictConfig, parts: Parts, trained: Trained, directory: Path) -> dict[str, float]:
-    """Write the student, and read the test set: once, for the last and the best epoch."""
+def _exported(cfg: DictConfig, parts: Parts, trained: Trained, directory: Path) -> tuple[float | None, float | None]:
+    """Write the students of the last and the best epoch, and read the test set, once; returns their accuracies."""
     facts = {
         "config": OmegaConf.to_container(cfg.student, resolve=True),
         "num_classes": parts.data.num_classes,
         "in_channels": parts.data.channels,
     }
     checkpoint.save(parts.student, directory / "student.pt", epoch="last", **facts)
-    tested = {}
-    if cfg.test:
-        tested["test_acc1_last"] = score(parts.learner, parts.data, "test", cfg.trainer)["acc1"]
-    if trained.best is not None:
-        parts.student.load_state_dict(trained.best)
-        checkpoint.save(parts.student, directory / "student_best.pt", epoch="best", **facts)
-        if cfg.test:
-            tested["test_acc1_best"] = score(parts.learner, parts.data, "test", cfg.trainer)["acc1"]
-    return tested
+    last = _tested(cfg, parts)
+    if trained.best is None:
+        return last, None
+    parts.student.load_state_dict(trained.best)
+    checkpoint.save(parts.student, directory / "student_best.pt", epoch="best", **facts)
+    return last, _tested(cfg, parts)
+
+
+def _tested(cfg: DictConfig, parts: Parts) -> float | None:
+    return score(parts.learner, parts.data, "test", cfg.trainer)["acc1"] if cfg.test else None

@@ -31,4 +31,4 @@ class Batch(NamedTuple):
 
     image: Float[Tensor, "n c h w"]
     label: Int[Tensor, " n"]
-    index: Int[Tensor, " n"]
+    index: Int[Tensor, " n"]  # type: ignore[assignment]  # hides tuple.index, which nobody needs

@@ -68,6 +68,11 @@ class Launch:
     data_seed: int
     _launcher: Launcher | None = field(default=None, init=False, repr=False)
 
+    @property
+    def store(self) -> Path:
+        """Where the jobs share what the teacher said."""
+        return self.directory.parent / "teacher_store"
+
     def __call__(self, trials: Sequence[Trial]) -> Iterator[Trial]:
         open_ones = [trial for trial in trials if not self._file(trial).exists()]
         if open_ones:
@@ -128,12 +133,11 @@ class Launch:
         shared = [f"hydra.sweep.dir={self.directory}", "hydra/hydra_logging=disabled", "hydra/job_logging=disabled"]
         config = self.loader.load_configuration("train", [*self.overrides, *self.launcher, *shared], RunMode.MULTIRUN)
         context = HydraContext(config_loader=self.loader, callbacks=_callbacks(config))
-        return Plugins.instance().instantiate_launcher(
-            hydra_context=context, task_function=run_trial, config=config
-        )
+        return Plugins.instance().instantiate_launcher(hydra_context=context, task_function=run_trial, config=config)
 
     def _job(self, trial: Trial) -> list[str]:
-        return [*self.command(trial), f"hydra.sweep.subdir={trial.candidate}", "trial=true"]
+        store = f"teacher_store.directory={self.store}"
+        return [*self.command(trial), f"hydra.sweep.subdir={trial.candidate}", "trial=true", store]
 
     def _file(self, trial: Trial) -> Path:
         return _answer_file(self.directory / trial.candidate, trial.epochs)

@@ -11,26 +11,10 @@ from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy
 
 from uniads.distiller.base import Distiller
-from uniads.knowledge import Batch, Knowledge
-from uniads.model.base import Network
+from uniads.frozen import Teacher
+from uniads.knowledge import Batch
+from uniads.model.base import Network, channels_last
 from uniads.recipe import Recipe
-
-
-class Frozen:
-    """A teacher: in eval mode, without gradients, outside of the learner's state.
-
-    It is no submodule of what holds it, so it gets into no optimizer and no checkpoint, and ``train()`` does not reach
-    it.
-    """
-
-    def __init__(self, network: Network) -> None:
-        self.network = network.eval().requires_grad_(False)
-
-    @torch.no_grad()
-    def __call__(self, image: Tensor) -> Knowledge:
-        """The teacher's knowledge of a batch."""
-        knowledge: Knowledge = self.network(image)
-        return knowledge
 
 
 class Learner(LightningModule):
@@ -39,13 +23,16 @@ class Learner(LightningModule):
     Logged once an epoch: ``train/loss``, ``train/task`` and ``train/<term>`` (weighted), ``val/loss`` (nats),
     ``val/acc1`` (0 to 1), and likewise ``test/``.
 
+    Attributes:
+        means: of the last whole epoch, over its images: the loss, the task loss and each weighted term.
+
     Args:
         student: the network to train.
         distiller: its adapters are made already.
         recipe: optimizer and schedule.
         epochs: length of the whole schedule, also when the training stops earlier.
-        teacher: asked only if the distiller needs it; it is never changed.
         num_classes: number of classes.
+        teacher: asked only if the distiller needs it; no part of the learner's state.
     """
 
     def __init__(
@@ -55,26 +42,19 @@ class Learner(LightningModule):
         recipe: Recipe,
         epochs: int,
         num_classes: int,
-        teacher: Network | None = None,
+        teacher: Teacher | None = None,
     ) -> None:
         super().__init__()
         if distiller.needs_teacher and teacher is None:
             raise ValueError("this distiller needs a teacher; give one, or use distiller=plain")
-        self.student, self.distiller = student, distiller
+        self.student = channels_last(student)
+        self.distiller = distiller
         self.recipe, self.epochs = recipe, epochs
-        self._teacher = Frozen(teacher) if teacher is not None else None
+        self.teacher = teacher
         self.loss = MeanMetric()
         self.acc1 = MulticlassAccuracy(num_classes, average="micro")
+        self.means: dict[str, float] = {}
         self._sums: dict[str, Tensor] = {}
-
-    @property
-    def teacher(self) -> Network | None:
-        """The frozen teacher."""
-        return self._teacher.network if self._teacher else None
-
-    def on_fit_start(self) -> None:
-        if self._teacher:
-            self._teacher.network.to(self.device)
 
     def on_train_epoch_start(self) -> None:
         self._sums = {}
@@ -82,8 +62,8 @@ class Learner(LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         student = self.student(batch.image)
         terms = {}
-        if self._teacher and self.distiller.needs_teacher:
-            terms = self.distiller(student, self._teacher(batch.image), batch)
+        if self.teacher is not None and self.distiller.needs_teacher:
+            terms = self.distiller(student, self.teacher(batch, self.current_epoch), batch)
         task = F.cross_entropy(student.logits.float(), batch.label)
         loss = self.distiller.task * task + sum(terms.values())
         self._note({"loss": loss, "task": task, **terms}, len(batch.label))
@@ -96,14 +76,10 @@ class Learner(LightningModule):
         count = self._sums.get("images", torch.zeros((), device=self.device))
         self._sums["images"] = count + images
 
-    def epoch_means(self) -> dict[str, float]:
-        """Means over the images of the current epoch so far: the loss, the task loss and each weighted term."""
-        return {
-            name: float(value / self._sums["images"]) for name, value in self._sums.items() if name != "images"
-        }
-
     def on_train_epoch_end(self) -> None:
-        self.log_dict({f"train/{name}": value for name, value in self.epoch_means().items()})
+        images = self._sums.pop("images")
+        self.means = {name: float(value / images) for name, value in self._sums.items()}
+        self.log_dict({f"train/{name}": value for name, value in self.means.items()})
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         self._score(batch, "val")
@@ -123,6 +99,8 @@ class Learner(LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["rng"] = torch.get_rng_state()
+        checkpoint["means"] = self.means
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         torch.set_rng_state(checkpoint["rng"])
+        self.means = checkpoint["means"]

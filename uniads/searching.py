@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from math import log
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
+import torch
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -86,7 +88,12 @@ class Setup:
             schedule=schedule,
             measures=_measures(cfg, target, data.num_classes),
             launch=Launch(
-                loader, overrides, _launcher_overrides(), directory / "trials", schedule.rungs[-1].epochs, shared.data.seed
+                loader,
+                overrides,
+                _launcher_overrides(),
+                directory / "trials",
+                schedule.rungs[-1].epochs,
+                shared.data.seed,
             ),
             directory=directory,
             target=target,
@@ -96,7 +103,9 @@ class Setup:
 def _launcher_overrides() -> list[str]:
     """The launcher of the search command, for its jobs."""
     choices = HydraConfig.get().runtime.choices
-    mine = [o for o in HydraConfig.get().overrides.hydra if o.lstrip("+~").startswith(("hydra/launcher", "hydra.launcher"))]
+    mine = [
+        o for o in HydraConfig.get().overrides.hydra if o.lstrip("+~").startswith(("hydra/launcher", "hydra.launcher"))
+    ]
     return [f"launcher={choices['launcher']}", *mine]
 
 
@@ -112,20 +121,22 @@ def _measures(cfg: DictConfig, target: int, classes: int) -> tuple[Measure, ...]
 
 def introduce(setup: Setup, console: Console) -> None:
     """Get the teacher, training it on first use, and print what will be done."""
+    if setup.shared.threads is not None:
+        torch.set_num_threads(setup.shared.threads)
     data = data_for(setup.shared)
     for line in data_lines(data, setup.shared.recipe.batch_size):
         console.print(line, highlight=False, soft_wrap=True)
     with console.status("teacher: loading, or training it on first use"):
         teacher = teacher_for(setup.shared, data)
         acc1 = measured_accuracy(teacher, setup.shared, data)
-    search_cfg = setup.cfg.search
+    budget = setup.cfg.search.candidates
+    rungs = [rung.epochs for rung in setup.schedule.rungs]
+    genes = len(setup.space.dimensions)
     lines = [
         teacher_line(setup.shared, teacher, acc1),
         f"pair     {setup.shared.pair}: the target is {setup.target:,} parameters, those of the pair's own student",
-        f"space    {HydraConfig.get().runtime.choices['space']}: {len(setup.space.dimensions)} genes, "
-        f"{float(setup.space.size):.3g} candidates",
-        f"budget   {search_cfg.candidates} candidates, rungs at {[rung.epochs for rung in setup.schedule.rungs]} epochs, "
-        f"at most {setup.schedule.cost(search_cfg.candidates):,} epochs in all",
+        f"space    {HydraConfig.get().runtime.choices['space']}: {genes} genes, {setup.space.size:.3g} combinations",
+        f"budget   {budget} candidates, rungs at {rungs} epochs, at most {setup.schedule.cost(budget):,} epochs in all",
         logging_line(),
     ]
     for line in lines:
@@ -194,7 +205,7 @@ def train_best(setup: Setup, best: Trial, console: Console) -> Outcome:
     directory = setup.directory / "final"
     overrides = [
         *setup.launch.overrides, *best.overrides, f"seed={best.seed}", "data.holdout=false", "test=true",
-        f"paths.run_dir={directory}", "threads=null",
+        f"paths.run_dir={directory}",
     ]  # fmt: skip
     cfg = setup.launch.loader.load_configuration("train", overrides, RunMode.RUN)
     directory.mkdir(parents=True, exist_ok=True)
@@ -223,7 +234,8 @@ def report(setup: Setup, result: Result, console: Console) -> None:
 
 
 def conclude(setup: Setup, result: Result, final: Outcome | None, console: Console) -> None:
-    """What it cost, and where everything is."""
+    """What it cost, and where everything is. The store of teacher outputs has done its work, and goes."""
+    rmtree(setup.launch.store, ignore_errors=True)
     full = setup.shared.epochs
     console.print(cost_sentence(result, full, final.epochs if final else 0), highlight=False, soft_wrap=True)
     console.print(

@@ -44,7 +44,9 @@ def chosen(cfg: DictConfig, key: str) -> DictConfig:
     """
     model = OmegaConf.select(cfg, key)
     if model is None:
-        raise ValueError(f"{key} is not chosen; add a pair of networks, such as +pair=wrn40_2-wrn16_2 or +model@{key}=...")
+        raise ValueError(
+            f"{key} is not chosen; add a pair of networks, such as +pair=wrn40_2-wrn16_2 or +model@{key}=..."
+        )
     assert isinstance(model, DictConfig)
     return model
 

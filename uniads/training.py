@@ -55,9 +55,7 @@ def device_of(settings: DictConfig) -> torch.device:
 
 def quiet_trainer(settings: DictConfig, **more: Any) -> Trainer:
     """A trainer that prints nothing and writes nothing."""
-    return _trainer(
-        settings, logger=False, enable_checkpointing=False, enable_progress_bar=False, **more
-    )
+    return _trainer(settings, logger=False, enable_checkpointing=False, enable_progress_bar=False, **more)
 
 
 def _trainer(settings: DictConfig, **more: Any) -> Trainer:
@@ -83,7 +81,12 @@ def score(learner: Learner, data: Data, part: str, settings: DictConfig) -> dict
 
 
 def train_quietly(
-    learner: Learner, data: Data, settings: DictConfig, stop_epoch: int, checkpoint: Path | None, callbacks: Sequence[Callback]
+    learner: Learner,
+    data: Data,
+    settings: DictConfig,
+    stop_epoch: int,
+    checkpoint: Path | None,
+    callbacks: Sequence[Callback],
 ) -> Trained:
     """Train to ``stop_epoch`` with one validation at the end, going on from ``checkpoint`` if it exists.
 
@@ -102,14 +105,19 @@ def train_quietly(
         partial = checkpoint.with_suffix(".part")
         trainer.save_checkpoint(partial)
         os.replace(partial, checkpoint)
-    means = learner.epoch_means()
     val = score(learner, data, "val", settings) if data.holdout else {}
     acc1 = val.get("acc1")
-    return Trained(means.get("loss"), val.get("loss"), acc1, acc1, stop_epoch if val else None)
+    return Trained(learner.means.get("loss"), val.get("loss"), acc1, acc1, stop_epoch if val else None)
 
 
 def train_visibly(
-    learner: Learner, data: Data, settings: DictConfig, stop_epoch: int, directory: Path, callbacks: Sequence[Callback], logger: Any
+    learner: Learner,
+    data: Data,
+    settings: DictConfig,
+    stop_epoch: int,
+    directory: Path,
+    callbacks: Sequence[Callback],
+    logger: Any,
 ) -> Trained:
     """Train to ``stop_epoch``, validate and keep the last and the best student after every epoch.
 
@@ -128,13 +136,17 @@ def train_visibly(
         data.val(EVAL_BATCH, device) if data.holdout else None,
         ckpt_path=last if last.exists() else None,
     )
-    means = learner.epoch_means()
     if not data.holdout:
-        return Trained(means.get("loss"))
+        return Trained(learner.means.get("loss"))
     val = score(learner, data, "val", settings)
     kept = torch.load(keep.best_model_path, map_location="cpu", weights_only=False)
     best = {k.removeprefix("student."): v for k, v in kept["state_dict"].items() if k.startswith("student.")}
     top = keep.best_model_score
     return Trained(
-        means.get("loss"), val["loss"], val["acc1"], float(top) if top is not None else None, kept["epoch"] + 1, best
+        learner.means.get("loss"),
+        val["loss"],
+        val["acc1"],
+        float(top) if top is not None else None,
+        kept["epoch"] + 1,
+        best,
     )

@@ -51,13 +51,6 @@ def is_complete(name: str) -> bool:
 NETWORKS = [name for name in uniads.options("model") if is_complete(name)]
 
 
-@pytest.fixture(scope="module", params=PUBLISHED)
-def published(request: pytest.FixtureRequest) -> tuple[str, Network]:
-    """A published network for CIFAR-100, by name, in evaluation mode."""
-    torch.manual_seed(0)
-    return request.param, uniads.build("model", request.param, num_classes=100).eval()
-
-
 @pytest.fixture(scope="module", params=NETWORKS)
 def network(request: pytest.FixtureRequest) -> Network:
     """A network for ten classes of grey images in evaluation mode; no test changes it."""
@@ -86,11 +79,13 @@ def test_the_sweep_finds_all_published_networks():
     assert set(PUBLISHED) <= set(NETWORKS)
 
 
+@pytest.mark.parametrize("published", PUBLISHED, indirect=True)
 def test_parameters_are_the_published_number(published):
     name, network = published
     assert count_params(network) == PUBLISHED[name][0]
 
 
+@pytest.mark.parametrize("published", PUBLISHED, indirect=True)
 def test_taps_of_a_cifar_image_have_the_published_shapes(published):
     name, network = published
     _, taps, embedding = PUBLISHED[name]
@@ -102,6 +97,7 @@ def test_taps_of_a_cifar_image_have_the_published_shapes(published):
     assert all(tensor.isfinite().all() for tensor in tensors(knowledge))
 
 
+@pytest.mark.parametrize("published", PUBLISHED, indirect=True)
 def test_published_initial_values(published):
     name, network = published
     for key, module in network.named_modules():

@@ -2,8 +2,6 @@
 
 import pytest
 
-import uniads
-
 BATCH_NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 LINEAR = ("weight", "bias")
 
@@ -78,8 +76,8 @@ KEYS = {
     "resnet8x4": resnet(8, projected=(1, 2, 3)),
     "resnet32x4": resnet(32, projected=(1, 2, 3)),
     "wrn_16_1": wrn(16, projected=(2, 3)),
-    "wrn_40_1": wrn(40, projected=(2, 3)),
     "wrn_16_2": wrn(16, projected=(1, 2, 3)),
+    "wrn_40_1": wrn(40, projected=(2, 3)),
     "wrn_40_2": wrn(40, projected=(1, 2, 3)),
     "vgg8": vgg(1, 1, 1, 1, 1),
     "vgg11": vgg(1, 1, 2, 2, 2),
@@ -115,9 +113,10 @@ SHAPES = {  # one line for each decision that the keys leave open
 }
 
 
-@pytest.mark.parametrize("name", KEYS)
-def test_keys_and_shapes_are_the_published_ones(name):
-    state = uniads.build("model", name, num_classes=100).state_dict()
+@pytest.mark.parametrize("published", KEYS, indirect=True)
+def test_keys_and_shapes_are_the_published_ones(published):
+    name, network = published
+    state = network.state_dict()
     assert set(state) == KEYS[name]
     for key, shape in SHAPES.get(name, {}).items():
         assert state[key].shape == shape

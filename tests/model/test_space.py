@@ -8,9 +8,9 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from omegaconf import OmegaConf
 
-import uniads
-from uniads.model.base import count_params
+from uniads.model.base import Network, count_params
 from uniads.model.resnet import ResNet
 from uniads.model.stages import plan_channels
 from uniads.model.wrn import WideResNet
@@ -39,6 +39,11 @@ def wrn_params(blocks, channels, classes=100):
         total += 2 * into + 2 * out + (depth - 1) * 4 * out
         total += into * out if stage or into != out else 0
     return total
+
+
+def student_of(name: str, **overrides) -> Network:
+    """The option with some of its values replaced."""
+    return instantiate(OmegaConf.load(conf_dir() / "model" / f"{name}.yaml"), **overrides)
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -105,7 +110,7 @@ def test_any_number_of_stages_and_any_channels(family, sizes, stem, width):
 )
 def test_width_scales_every_tap_and_the_embedding(name, stages):
     def channels(width: float) -> list[int]:
-        network = uniads.build("model", name, blocks=[1] * stages, width=width, num_classes=2).eval()
+        network = student_of(name, blocks=[1] * stages, width=width, num_classes=2).eval()
         with torch.inference_mode():
             knowledge = network(torch.zeros(1, 3, 8, 8))
         return [tensor.shape[1] for tensor in (*knowledge.features, knowledge.embedding)]
@@ -126,7 +131,7 @@ def test_width_scales_every_tap_and_the_embedding(name, stages):
     ],
 )
 def test_blocks_of_the_other_families_can_be_searched(name, blocks):
-    student = uniads.build("model", name, blocks=blocks, width=0.25, num_classes=10).eval()
+    student = student_of(name, blocks=blocks, width=0.25, num_classes=10).eval()
     stages = student.blocks if name == "mobilenetv2" else [getattr(student, stage) for stage in student.stages]
     per_block = 3 if name == "vgg8" else 1
     assert [len(stage) for stage in stages] == [per_block * depth for depth in blocks]

@@ -131,5 +131,12 @@ class Data(ABC):
         self, images: Images, index: Tensor, batch_size: int, device: torch.device | str, augment: Augment | None = None
     ) -> Loader:
         return Loader(
-            images.pixels.to(device), images.label.to(device), index, batch_size, self.mean, self.std, augment, self.seed
+            images.pixels.to(device),
+            images.label.to(device),
+            index,
+            batch_size,
+            self.mean,
+            self.std,
+            augment,
+            self.seed,
         )

@@ -42,7 +42,7 @@ class CIFAR(Data):
             folder = SETS[self.num_classes].base_folder
             raise FileNotFoundError(
                 f"CIFAR-{self.num_classes} is missing or damaged in {root!r}, and it can't be downloaded ({error}); "
-                f"put torchvision's folder {folder!r} there, or name another place with paths.data_dir=DIR or UNIADS_DATA"
+                f"put torchvision's folder {folder!r} there, or name another place: paths.data_dir=DIR or UNIADS_DATA"
             ) from None
         pixels = torch.from_numpy(files.data).permute(0, 3, 1, 2).contiguous()
         return Images(pixels, torch.tensor(files.targets))

@@ -83,10 +83,11 @@ class Loader:
         return torch.Generator().manual_seed((self.seed << 20) + self.epoch)
 
     def _batches(self, index: Tensor) -> list[Tensor]:
-        batches = list(index.split(self.batch_size))
+        batches = list(torch.split(index, self.batch_size))
         if len(batches) > 1 and len(batches[-1]) == 1:
             batches[-2:] = [torch.cat(batches[-2:])]
         return batches
 
     def _normal(self, pixels: Tensor) -> Tensor:
-        return torch.addcmul(self._shift, pixels.float(), self._scale)
+        image = torch.addcmul(self._shift, pixels.float(), self._scale)
+        return image.contiguous(memory_format=torch.channels_last)

@@ -17,7 +17,7 @@ def stratified(label: Int[Tensor, " n"], fraction: float, seed: int) -> tuple[In
     """
     generator = torch.Generator().manual_seed(seed)
     held = torch.zeros(len(label), dtype=torch.bool)
-    for members in (torch.nonzero(label == value).flatten() for value in label.unique()):
+    for members in (torch.nonzero(label == value).flatten() for value in sorted(set(label.tolist()))):
         chosen = torch.randperm(len(members), generator=generator)[: round(fraction * len(members))]
         held[members[chosen]] = True
     return torch.nonzero(~held).flatten(), torch.nonzero(held).flatten()

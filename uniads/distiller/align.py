@@ -40,4 +40,7 @@ class Align(nn.Module):
         return self.channels(self._pooled(student)), self._pooled(teacher)
 
     def _pooled(self, x: Tensor) -> Tensor:
-        return x if x.shape[2:] == self.size else F.adaptive_avg_pool2d(x, self.size)
+        if x.shape[2:] == self.size:
+            return x
+        height, width = self.size
+        return F.adaptive_avg_pool2d(x, (height, width))

@@ -23,6 +23,11 @@ class Distiller(nn.Module, ABC):
         """Whether the terms look at the teacher at all."""
         return True
 
+    @property
+    def needs_features(self) -> bool:
+        """Whether the terms look at the teacher's feature maps."""
+        return self.needs_teacher
+
     @abstractmethod
     def adapt(self, student: Knowledge, teacher: Knowledge) -> None:
         """Make the adapters that these shapes need. Called once, before training, with any batch's knowledge."""

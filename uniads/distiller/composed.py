@@ -26,6 +26,10 @@ class Composed(Distiller):
     def needs_teacher(self) -> bool:
         return len(self.nodes) > 0
 
+    @property
+    def needs_features(self) -> bool:
+        return any(node.source == "feature" for node in self._nodes().values())
+
     def adapt(self, student: Knowledge, teacher: Knowledge) -> None:
         for node in self._nodes().values():
             node.adapt(student, teacher)

@@ -14,7 +14,7 @@ def cost_sentence(result: Result, full_epochs: int, final_epochs: float) -> str:
     baseline = result.candidates * full_epochs
     spent = result.epochs
     text = (
-        f"{result.candidates} candidates cost {spent:g} epochs; training each for the recipe's {full_epochs} epochs would "
-        f"cost {baseline:,}: a factor of {baseline / spent:.1f}"
+        f"{result.candidates} candidates cost {spent:.4g} epochs; training each for the recipe's {full_epochs} epochs "
+        f"would cost {baseline:,}: a factor of {baseline / spent:.1f}"
     )
     return f"{text} ({baseline / (spent + final_epochs):.1f} with the final training)" if final_epochs else text

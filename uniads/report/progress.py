@@ -63,10 +63,11 @@ class ProgressWatcher(Watcher):
             f"{trials[0].epochs:>3} epochs  {len(trials):>3} candidates  best loss {best}  "
             f"rejected {rejected}  failed {failed}",
             highlight=False,
+            soft_wrap=True,
         )
         for trial in trials:
             if trial.status is not Status.COMPLETED:
-                self.console.print(f"  {trial.candidate} {trial.status.value}: {trial.reason}", highlight=False)
+                self.console.print(f"  {trial.candidate} {trial.status.value}: {trial.reason}", highlight=False, soft_wrap=True)
         self.bar.update(self.task, completed=self._done)
 
     def _poll(self) -> None:

@@ -63,11 +63,16 @@ class SearchRun(Watcher):
 @contextmanager
 def search_run(directory: Path, name: str, config: Mapping[str, Any]) -> Iterator[SearchRun]:
     """An open W&B run for one search, closed whatever happens."""
-    mode = "online" if has_key() else "offline"
     run = wandb.init(
-        project="uniads", group=name, job_type="search", name=name, dir=directory, mode=mode, config=dict(config),
+        project="uniads",
+        group=name,
+        job_type="search",
+        name=name,
+        dir=directory,
+        mode="online" if has_key() else "offline",
+        config=dict(config),
         settings=QUIET,
-    )  # fmt: skip
+    )
     try:
         yield SearchRun(run)
     finally:
@@ -76,8 +81,14 @@ def search_run(directory: Path, name: str, config: Mapping[str, Any]) -> Iterato
 
 def training_logger(directory: str, name: str, config: Mapping[str, Any]) -> WandbLogger:
     """Lightning's logger for one full training, offline without a key."""
+    wandb.setup(QUIET)
     wandb.finish()  # or a second training in this process would log into the first one's run
     return WandbLogger(
-        name=name, save_dir=directory, project="uniads", job_type="training", offline=not has_key(), config=dict(config),
+        name=name,
+        save_dir=directory,
+        project="uniads",
+        job_type="training",
+        offline=not has_key(),
+        config=dict(config),
         settings=QUIET,
-    )  # fmt: skip
+    )

@@ -14,6 +14,9 @@ from uniads.search.trial import Trial
 GROWABLE = {"candidates", "max_epochs", "max_seconds"}
 """Budgets: a resumed search may raise these."""
 
+Entry = Trial | tuple[int, Weights]
+"""What a line after the first holds: a trial, or a generation's number and the weights after it."""
+
 
 class Ledger:
     """Trials of one search, in the order in which they ended. Opening an existing file resumes it.
@@ -38,23 +41,22 @@ class Ledger:
         if path is None:
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = FileLock(f"{path}.lock")
+        self._lock = _locked(path)
         try:
-            self._lock.acquire(timeout=0)
-        except Timeout:
-            raise ValueError(
-                f"another search is running in {path.parent}; wait for it, or give this one a directory of its own "
-                "with hydra.run.dir=DIR"
-            ) from None
-        rows = _read(path)
-        wanted = json.loads(json.dumps(dict(fingerprint or {})))
-        if rows and not force:
-            _check(path, rows[0].get("fingerprint", {}), wanted)
+            self._open(path, json.loads(json.dumps(dict(fingerprint or {}))), force)
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def _open(self, path: Path, wanted: Mapping[str, Any], force: bool) -> None:
+        found, entries = _repaired(path)
+        if found is not None and not force:
+            _check(path, found, wanted)
         self._file = path.open("a", encoding="utf-8")
-        if not rows:
+        if found is None:
             self._write({"row": "header", "fingerprint": wanted})
-        for row in rows[1:]:
-            self._remember(row)
+        for entry in entries:
+            self._remember(entry)
 
     def find(self, trial: Trial) -> Trial | None:
         """The recorded end of this candidate at this rung.
@@ -62,26 +64,24 @@ class Ledger:
         Raises:
             ValueError: the record of this name has another genome, so the file belongs to another search.
         """
-        known = self._known.get((trial.candidate, trial.rung))
+        known = self._known.get(trial.slot)
         if known and known.genome != trial.genome:
             raise ValueError(f"{self.path} records another genome for {trial.candidate}; it belongs to another search")
         return known
 
     def append(self, trial: Trial) -> None:
         """Record an ended trial."""
-        row = {"row": "trial", **trial.row()}
         if self.path:
-            self._write(row)
-        self._remember(row)
+            self._write({"row": "trial", **trial.row()})
+        self._remember(trial)
 
     def append_weights(self, generation: int, weights: Weights) -> None:
-        """Record the sampling weights after a generation; known ones are not written again."""
-        if generation < len(self.weights):
+        """Record the sampling weights after a generation; known ones are not written again, other ones replace them."""
+        if self.weights[generation : generation + 1] == [weights]:
             return
-        row = {"row": "weights", "generation": generation, "weights": weights}
         if self.path:
-            self._write(row)
-        self._remember(row)
+            self._write({"row": "weights", "generation": generation, "weights": weights})
+        self._remember((generation, weights))
 
     def close(self) -> None:
         """Let go of the file and its lock."""
@@ -89,14 +89,13 @@ class Ledger:
             self._file.close()
             self._lock.release()
 
-    def _remember(self, row: Mapping[str, Any]) -> None:
-        fields = {name: value for name, value in row.items() if name != "row"}
-        if row["row"] == "trial":
-            trial = Trial.of(fields)
-            self.trials.append(trial)
-            self._known[trial.candidate, trial.rung] = trial
-        elif row["row"] == "weights":
-            self.weights.append(tuple(tuple(gene) for gene in fields["weights"]))
+    def _remember(self, entry: Entry) -> None:
+        if isinstance(entry, Trial):
+            self.trials.append(entry)
+            self._known[entry.slot] = entry
+        else:
+            generation, weights = entry
+            self.weights[generation:] = [weights]
 
     def _write(self, row: Mapping[str, Any]) -> None:
         self._file.write(json.dumps(row, allow_nan=False) + "\n")
@@ -112,36 +111,62 @@ def read(path: Path) -> tuple[dict[str, Any], list[Trial]]:
     """
     if not path.is_file():
         raise ValueError(f"no ledger at {path}; a search writes one as ledger.jsonl in its run directory")
-    header, *rows = [*_rows(path, path.read_bytes().rpartition(b"\n")[0])] or [{}]
-    trials = [Trial.of({k: v for k, v in row.items() if k != "row"}) for row in rows if row["row"] == "trial"]
-    return dict(header.get("fingerprint", {})), trials
+    found, entries = _parsed(path, path.read_bytes().rpartition(b"\n")[0])
+    return found or {}, [entry for entry in entries if isinstance(entry, Trial)]
 
 
-def _read(path: Path) -> list[dict[str, Any]]:
-    """All whole lines; a torn last line is cut off the file."""
+def _locked(path: Path) -> FileLock:
+    lock = FileLock(f"{path}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise ValueError(
+            f"another search is running in {path.parent}; wait for it, or give this one a directory of its own "
+            "with hydra.run.dir=DIR"
+        ) from None
+    return lock
+
+
+def _repaired(path: Path) -> tuple[dict[str, Any] | None, list[Entry]]:
+    """What the file holds; a torn last line is cut off it."""
     if not path.exists():
-        return []
+        return None, []
     data = path.read_bytes()
     whole, newline, torn = data.rpartition(b"\n")
     if torn:
         with path.open("r+b") as file:
             file.truncate(len(whole) + len(newline))
-    return _rows(path, whole)
+    return _parsed(path, whole)
 
 
-def _rows(path: Path, whole: bytes) -> list[dict[str, Any]]:
-    rows = []
+def _parsed(path: Path, whole: bytes) -> tuple[dict[str, Any] | None, list[Entry]]:
+    """The fingerprint, None where there is not even a header, and what follows it."""
+    fingerprint: dict[str, Any] | None = None
+    entries: list[Entry] = []
     for number, line in enumerate(whole.splitlines(), start=1):
         try:
-            row = json.loads(line)
-            if not isinstance(row, dict) or "row" not in row:
-                raise ValueError("not a row of a ledger")
-        except ValueError as error:
+            if fingerprint is None:
+                fingerprint = _fields(line, "header")["fingerprint"]
+            else:
+                entries.append(_entry(_fields(line, "trial", "weights")))
+        except (KeyError, TypeError, ValueError) as error:
             raise ValueError(
                 f"{path}, line {number} is damaged ({error}); restore the file from a copy, or cut it before that line"
             ) from None
-        rows.append(row)
-    return rows
+    return fingerprint, entries
+
+
+def _fields(line: bytes, *kinds: str) -> dict[str, Any]:
+    row = json.loads(line)
+    if not isinstance(row, dict) or row.pop("row", None) not in kinds:
+        raise ValueError(f"no {' or '.join(kinds)}")
+    return row
+
+
+def _entry(fields: Mapping[str, Any]) -> Entry:
+    if "weights" in fields:
+        return fields["generation"], tuple(tuple(gene) for gene in fields["weights"])
+    return Trial.of(fields)
 
 
 def _check(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:

@@ -60,14 +60,12 @@ class Result:
     @property
     def best(self) -> Trial | None:
         """Of the front, the lowest first measure within every target; if none is within, the nearest to the targets."""
-        if not self.front:
-            return None
 
         def excess(trial: Trial) -> float:
-            over = (trial.outcome[m.name] / m.target - 1 for m in self.measures if m.target is not None)
+            over = (m.number(trial.outcome) / m.target - 1 for m in self.measures if m.target is not None)
             return sum(max(value, 0.0) for value in over)
 
-        return min(self.front, key=lambda trial: (excess(trial), trial.values))
+        return min(self.front, key=lambda trial: (excess(trial), trial.values), default=None)
 
     @property
     def hypervolume(self) -> float:
@@ -129,7 +127,7 @@ def search(
     Args:
         space: where to search.
         objective: evaluates batches of trials; see ``per_point`` for plain functions and tables.
-        algorithm: proposes candidates.
+        algorithm: proposes candidates; a new one for every call, since it remembers what it asked.
         schedule: rungs of each generation.
         measures: what to minimise, the loss first.
         candidates: stop after so many.
@@ -174,8 +172,9 @@ def _run(
             return f"{max_epochs:g} epochs are spent"
         if max_seconds is not None and sum(trial.seconds for trial in state.trials) >= max_seconds:
             return f"{max_seconds:g} seconds are spent"
-        n = min(state.schedule.offspring, candidates - state.named)
-        genomes = algorithm.ask(generation, n, state.weights[-1] if state.weights else None)
+        # A whole generation is asked even where less is needed, so that more candidates can be asked for later.
+        genomes = algorithm.ask(generation, state.schedule.offspring, state.weights[-1] if state.weights else None)
+        genomes = genomes[: candidates - state.named]
         if not genomes:
             return "the space holds no more candidates"
         ended = _generation(state, generation, genomes)
@@ -222,25 +221,39 @@ def _rung(state: _State, generation: int, position: int, batch: Sequence[Trial])
     fresh = [trial for trial in batch if state.ledger.find(trial) is None]
     if fresh:
         state.watcher.start(generation, position, fresh)
-    answers = state.objective(fresh)
+    answers = iter(state.objective(fresh))
     for trial in batch:
         ended = state.ledger.find(trial)
         if ended is None:
-            ended = _judged(state, next(answers), earlier)
+            ended = _judged(state, _answer(answers, trial), earlier)
             state.ledger.append(ended)
         state.trials.append(ended)
         yield ended
 
 
+def _answer(answers: Iterator[Trial], asked: Trial) -> Trial:
+    """The objective's answer to a trial.
+
+    Raises:
+        ValueError: the objective has no answer left, or answers for another trial, or gives it back unended.
+    """
+    answer = next(answers, None)
+    if answer and answer.status is not Status.PENDING and answer.slot == asked.slot:
+        return answer
+    got = f"{answer.slot}, {answer.status.value}" if answer else "no more"
+    raise ValueError(f"the objective must yield {asked.slot} next, completed, rejected or failed; it gave {got}")
+
+
 def _judged(state: _State, trial: Trial, earlier: Sequence[float]) -> Trial:
-    """The trial with its values, or rejected."""
+    """The trial with its values, or rejected although it ran to its end."""
     outcome = {name: number for name, number in trial.outcome.items() if isfinite(number)}
     trial = replace(trial, outcome=outcome, flops=trial.flops if isfinite(trial.flops) else 0.0)
     if trial.status is not Status.COMPLETED:
         return trial
+    ran = {"epochs": trial.epochs} | outcome
     try:
-        values = tuple(measure(trial.outcome) for measure in state.measures)
+        values = tuple(measure(outcome) for measure in state.measures)
     except ValueError as error:
-        return trial.rejected(str(error), outcome, trial.seconds)
+        return trial.rejected(str(error), ran, trial.seconds)
     reason = state.rejection.reason(values[0], earlier) if state.rejection else ""
-    return trial.rejected(reason, outcome, trial.seconds) if reason else replace(trial, values=values)
+    return trial.rejected(reason, ran, trial.seconds) if reason else replace(trial, values=values)

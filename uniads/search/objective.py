@@ -3,12 +3,16 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
-from typing import Protocol
+from typing import Protocol, SupportsFloat, runtime_checkable
 
 from uniads.search.space import Point, SearchSpace
 from uniads.search.trial import Trial
 
+ERRORS = (ArithmeticError, AssertionError, LookupError, OSError, RuntimeError, TypeError, ValueError)
+"""What a function of a point may raise at the price of one trial; anything else is a mistake in its code."""
 
+
+@runtime_checkable
 class Objective(Protocol):
     """Evaluates a batch of pending trials and yields them ended, in the order given. It never raises for one trial."""
 
@@ -33,24 +37,32 @@ class Measure:
         if self.target is not None and not self.target > 0:
             raise ValueError(f"the target of {self.name!r} must be above 0, got {self.target}")
 
+    def number(self, outcome: Mapping[str, float]) -> float:
+        """The number that is measured, before it is compared with a target.
+
+        Raises:
+            ValueError: the outcome lacks the number.
+        """
+        if self.name == "val_err1" and "val_acc1" in outcome:
+            return 1.0 - outcome["val_acc1"]
+        if self.name in outcome:
+            return float(outcome[self.name])
+        raise ValueError(f"the outcome has no {self.name!r}; it has {', '.join(sorted(outcome)) or 'no numbers'}")
+
     def __call__(self, outcome: Mapping[str, float]) -> float:
         """The value to minimise.
 
         Raises:
-            ValueError: the outcome lacks the number, or it is not finite.
+            ValueError: the outcome lacks the number, or the value is not finite.
         """
-        if self.name == "val_err1" and "val_acc1" in outcome:
-            value = 1.0 - outcome["val_acc1"]
-        elif self.name in outcome:
-            value = float(outcome[self.name])
-        else:
-            raise ValueError(f"the outcome has no {self.name!r}; it has {', '.join(sorted(outcome)) or 'no numbers'}")
+        number = self.number(outcome)
+        value = number if self.target is None else abs(number - self.target) / self.target
         if not isfinite(value):
-            raise ValueError(f"{self.name} is {value}")
-        return value if self.target is None else abs(value - self.target) / self.target
+            raise ValueError(f"{self.name} is {number}")
+        return value
 
 
-def per_point(space: SearchSpace, function: Callable[[Point, int], Mapping[str, float]]) -> Objective:
+def per_point(space: SearchSpace, function: Callable[[Point, int], Mapping[str, SupportsFloat]]) -> Objective:
     """An objective from a plain function of (point, epochs), such as a lookup in a table. An error fails one trial.
 
     Args:
@@ -61,10 +73,10 @@ def per_point(space: SearchSpace, function: Callable[[Point, int], Mapping[str, 
     def objective(trials: Sequence[Trial]) -> Iterator[Trial]:
         for trial in trials:
             try:
-                outcome = function(space.point(trial.genome), trial.epochs)
-            except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
-                yield trial.failed(f"{type(error).__name__}: {error}")
-            else:
-                yield trial.completed(outcome)
+                outcome = dict(function(space.point(trial.genome), trial.epochs))
+                ended = trial.completed(outcome)
+            except ERRORS as error:
+                ended = trial.failed(f"{type(error).__name__}: {error}")
+            yield ended
 
     return objective

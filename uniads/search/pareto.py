@@ -1,7 +1,7 @@
 """Pareto order among trials of one rung, all measures minimised. The only file that imports DEAP."""
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any
 
 import moocore
 import numpy as np
@@ -11,7 +11,6 @@ from deap.tools.emo import assignCrowdingDist
 from uniads.search.trial import Trial
 
 Values = tuple[float, ...]
-Item = TypeVar("Item")
 
 
 class _Minimised(base.Fitness):  # type: ignore[misc]
@@ -32,40 +31,47 @@ class _Point:
         self.fitness = _Minimised(values)
 
 
-def order(values: Sequence[Values], ties: Sequence[Item]) -> list[int]:
+def order(values: Sequence[Values], ties: Sequence[Any]) -> list[int]:
     """Positions from best to worst: by non-dominated front, then crowding distance (large first), then ``ties``.
 
     Source: NSGA-II, Deb et al. 2002, doi:10.1109/4235.996017.
 
     Args:
         values: finite values to minimise, one tuple each; a NaN would count as the best, so there must be none.
-        ties: what decides between equals, compared by ``<``; one each.
+        ties: what decides between equals, compared by ``<``; one each, no two alike.
     """
     if not np.isfinite(np.array(values, dtype=float)).all():
         raise ValueError("only finite values can be sorted; leave rejected and failed trials out")
-    points = [_Point(index, value) for index, value in enumerate(values)]
-    keys = {}
+    # Crowding gives the ends of a front infinity; of several equal ends it takes the first and the last that it meets.
+    points = [_Point(index, values[index]) for index in sorted(range(len(values)), key=lambda index: ties[index])]
+    keys: dict[int, tuple[int, float, Any]] = {}
     for rank, front in enumerate(tools.sortNondominated(points, len(points)) if points else []):
         assignCrowdingDist(front)
         for point in front:
             keys[point.index] = (rank, -point.fitness.crowding_dist, ties[point.index])
-    return sorted(range(len(points)), key=keys.__getitem__)
+    return sorted(range(len(points)), key=lambda index: keys[index])
 
 
 def best(trials: Sequence[Trial], n: int) -> list[Trial]:
     """The n best trials of one rung, best first."""
-    if len({trial.rung for trial in trials}) > 1:
-        raise ValueError("values of different rungs are never compared")
+    _check_rung(trials)
     ranking = order([trial.values for trial in trials], [trial.genome for trial in trials])
     return [trials[index] for index in ranking[:n]]
 
 
 def front(trials: Sequence[Trial]) -> list[Trial]:
-    """The non-dominated trials, by their first value. Copies of one point count once."""
+    """The non-dominated trials of one rung, by their values. Of equal ones, the one with the lowest genome."""
+    _check_rung(trials)
     if not trials:
         return []
-    chosen = moocore.is_nondominated(np.array([trial.values for trial in trials], dtype=float))
-    return sorted((trial for trial, on in zip(trials, chosen, strict=True) if on), key=lambda trial: trial.values)
+    ranked = sorted(trials, key=lambda trial: (trial.values, trial.genome))
+    chosen = moocore.is_nondominated(np.array([trial.values for trial in ranked], dtype=float))
+    return [trial for trial, on in zip(ranked, chosen, strict=True) if on]
+
+
+def _check_rung(trials: Sequence[Trial]) -> None:
+    if len({trial.rung for trial in trials}) > 1:
+        raise ValueError("values of different rungs are never compared")
 
 
 def hypervolume(values: Sequence[Values], reference: Values) -> float:

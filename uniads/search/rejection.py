@@ -7,8 +7,9 @@ from statistics import median
 class Rejection:
     """Outliers among the losses of one rung: loss > median + mad_factor * MAD of the rung's earlier trials.
 
-    MAD is the median absolute deviation from the median, unscaled. NaN, infinity and a loss at chance level are found
-    inside the training, as soon as they show; this rule needs the other trials.
+    MAD is the median absolute deviation from the median, unscaled; where it is 0, as when most losses are equal, nobody
+    is an outlier. NaN, infinity and a loss at chance level are found inside the training, as soon as they show; this
+    rule needs the other trials.
 
     Args:
         mad_factor: above 0.
@@ -37,5 +38,8 @@ class Rejection:
         if len(earlier) < self.earlier:
             return ""
         middle = median(earlier)
-        bound = middle + self.mad_factor * median(abs(value - middle) for value in earlier)
-        return f"val_loss {loss:.4g} above {bound:.4g}, the rung's median + {self.mad_factor:g} MAD" * (loss > bound)
+        spread = median(abs(value - middle) for value in earlier)
+        bound = middle + self.mad_factor * spread
+        if spread == 0 or loss <= bound:
+            return ""
+        return f"val_loss {loss:.4g} above {bound:.4g}, the rung's median + {self.mad_factor:g} MAD"

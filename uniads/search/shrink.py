@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Sequence
 
 from uniads.search.space import SearchSpace, Weights
-from uniads.search.trial import Trial
+from uniads.search.trial import Status, Trial
 
 
 class Shrinkage:
     """Sampling weight of value v of gene d: max(floor, r[d, v] / mean_v r[d, v]) with r = (promoted + 1) / (seen + 2).
 
     ``seen`` counts the candidates that had the value, ``promoted`` those of them that were trained beyond the first
-    rung. No weight falls below the floor, so no value ever dies.
+    rung, or completed it where none goes beyond. No weight falls below the floor, so no value ever dies.
 
     Args:
         floor: above 0, at most 1.
@@ -26,16 +26,21 @@ class Shrinkage:
 
     def weights(self, space: SearchSpace, trials: Iterable[Trial]) -> Weights:
         """The weights after these trials, one tuple a gene."""
-        top: dict[tuple[int, ...], int] = {}
+        everyone, finished, climbed = set(), set(), set()
         for trial in trials:
-            top[trial.genome] = max(trial.rung, top.get(trial.genome, 0))
+            everyone.add(trial.genome)
+            if trial.status is Status.COMPLETED:
+                finished.add(trial.genome)
+            if trial.rung > 0:
+                climbed.add(trial.genome)
+        risen = climbed or finished
         rows = []
         for position, dimension in enumerate(space.dimensions):
             seen = [0] * len(dimension.values)
             promoted = [0] * len(dimension.values)
-            for genome, rung in top.items():
+            for genome in everyone:
                 seen[genome[position]] += 1
-                promoted[genome[position]] += rung > 0
+                promoted[genome[position]] += genome in risen
             rates = [(up + 1) / (n + 2) for up, n in zip(promoted, seen, strict=True)]
             mean = sum(rates) / len(rates)
             spared = dimension.key.startswith(self.spare) if self.spare else False

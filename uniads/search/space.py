@@ -1,15 +1,19 @@
 """A search space maps override keys to allowed values; a genome is a tuple of indices into them."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from math import prod
+from math import isfinite, prod
 from random import Random
 
 Value = str | int | float | bool | None
 Genome = tuple[int, ...]
 Point = dict[str, Value]
 Weights = tuple[tuple[float, ...], ...]
+
+_PLAIN = re.compile(r"(?!(?:null|true|false|nan|inf)\Z)[a-z_][\w./-]*", re.ASCII | re.IGNORECASE)
+"""Text that Hydra reads as text without quotes."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +22,8 @@ class Dimension:
 
     Attributes:
         key: a Hydra override key, such as ``student.width`` or ``distance@distiller.logits.distance``.
-        values: at least one value, no two alike; numbers are kept in ascending order.
+        values: at least one value, no two equal (True is not 1), numbers finite; numbers alone are kept in ascending
+            order.
     """
 
     key: str
@@ -27,7 +32,10 @@ class Dimension:
     def __post_init__(self) -> None:
         if not self.values:
             raise ValueError(f"the space gives {self.key!r} no value; give at least one, or remove the key")
-        if len(set(map(repr, self.values))) < len(self.values):
+        for value in self.values:
+            if isinstance(value, float) and not isfinite(value):
+                raise ValueError(f"the space gives {self.key!r} the value {value}; numbers must be finite")
+        if len(set(map(_identity, self.values))) < len(self.values):
             raise ValueError(f"the space lists a value of {self.key!r} twice: {list(self.values)}; remove the copy")
         if self.ordinal:
             object.__setattr__(self, "values", tuple(sorted(self.values, key=float)))
@@ -39,10 +47,22 @@ class Dimension:
 
 
 def spell(key: str, value: Value) -> str:
-    """One override in Hydra's own grammar."""
+    """One override in Hydra's own grammar, from which Hydra reads the same value of the same type."""
     if value is None:
         return f"{key}=null"
-    return f"{key}={str(value).lower() if isinstance(value, bool) else value}"
+    if isinstance(value, str):
+        return f"{key}={value if _PLAIN.fullmatch(value) else _quoted(value)}"
+    return f"{key}={str(value).lower()}"
+
+
+def _quoted(text: str) -> str:
+    """Text in quotes; a quote in it is escaped, and so are backslashes that stand before a quote."""
+    return "'" + re.sub(r"(\\*)('|\Z)", lambda found: found[1] * 2 + ("\\'" if found[2] else ""), text) + "'"
+
+
+def _identity(value: Value) -> tuple[bool, Value]:
+    """What makes values equal: 1 and 1.0 are, 1 and True are not."""
+    return isinstance(value, bool), value
 
 
 def _same(point: Point) -> Point:
@@ -133,6 +153,6 @@ class SearchSpace:
 
 def _index(dimension: Dimension, value: Value) -> int:
     for index, known in enumerate(dimension.values):
-        if known == value and isinstance(known, bool) == isinstance(value, bool):
+        if _identity(known) == _identity(value):
             return index
     raise ValueError(f"{dimension.key!r} may be {list(dimension.values)} in this space, got {value!r}")

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from enum import Enum
 from hashlib import sha256
-from typing import Any
+from numbers import Integral
+from typing import Any, SupportsFloat
 
 from typing_extensions import Self
 
@@ -62,11 +63,11 @@ class Trial:
     seconds: float = 0.0
     flops: float = 0.0
 
-    def completed(self, outcome: Mapping[str, float], seconds: float = 0.0) -> Self:
+    def completed(self, outcome: Mapping[str, SupportsFloat], seconds: float = 0.0) -> Self:
         """This trial with the numbers it gave."""
         return self._ended(Status.COMPLETED, "", outcome, seconds)
 
-    def rejected(self, reason: str, outcome: Mapping[str, float] | None = None, seconds: float = 0.0) -> Self:
+    def rejected(self, reason: str, outcome: Mapping[str, SupportsFloat] | None = None, seconds: float = 0.0) -> Self:
         """This trial, stopped as hopeless."""
         return self._ended(Status.REJECTED, reason, outcome or {}, seconds)
 
@@ -74,9 +75,16 @@ class Trial:
         """This trial, broken by an error."""
         return self._ended(Status.FAILED, reason, {}, seconds)
 
-    def _ended(self, status: Status, reason: str, outcome: Mapping[str, float], seconds: float) -> Self:
-        ended = replace(self, status=status, reason=reason, outcome=dict(outcome), seconds=seconds)
-        return replace(ended, flops=ended.epochs_spent * float(outcome.get("epoch_flops", 0.0)))
+    def _ended(self, status: Status, reason: str, outcome: Mapping[str, SupportsFloat], seconds: float) -> Self:
+        # Plain numbers, since NumPy's and torch's have no JSON.
+        plain = {name: int(value) if isinstance(value, Integral) else float(value) for name, value in outcome.items()}
+        ended = replace(self, status=status, reason=reason, outcome=plain, seconds=seconds)
+        return replace(ended, flops=ended.epochs_spent * plain.get("epoch_flops", 0.0))
+
+    @property
+    def slot(self) -> tuple[str, int]:
+        """The candidate's name and the rung; a search has one trial for each."""
+        return self.candidate, self.rung
 
     @property
     def epochs_spent(self) -> float:

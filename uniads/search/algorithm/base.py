@@ -8,7 +8,7 @@ from typing import final
 from uniads.search.space import Genome, SearchSpace, Weights
 from uniads.search.trial import Trial
 
-PATIENCE = 200
+PATIENCE = 2_000
 """Proposals in a row that may be known or refused before the rest of the space is looked at as a whole."""
 
 ENUMERABLE = 100_000
@@ -24,13 +24,13 @@ class Algorithm(ABC):
     Args:
         space: where to search.
         seed: owner of all draws.
-        warm_start: genomes to ask for first, in this order.
+        warm_start: genomes to ask for first, in this order; those that a generation has no room for come in the next.
     """
 
     def __init__(self, space: SearchSpace, seed: int = 0, warm_start: Sequence[Genome] = ()) -> None:
         self.space = space
         self.seed = seed
-        self.warm_start = tuple(warm_start)
+        self.warm_start = tuple(dict.fromkeys(space.repaired(genome) for genome in warm_start))
         self._asked: set[Genome] = set()
 
     @final
@@ -43,11 +43,9 @@ class Algorithm(ABC):
             weights: sampling weights of the values, one tuple a gene; None for equal ones.
         """
         rng = Random(f"{self.seed}-{generation}")
-        if generation == 0:
-            first = [self.space.repaired(genome) for genome in self.warm_start]
-            plan = iter([*first, *self.space.fill(max(n - len(first), 0), rng)])
-        else:
-            plan = iter(())
+        first = [genome for genome in self.warm_start if self._new(genome)]
+        spread = self.space.fill(max(n - len(first), 0), rng) if generation == 0 else []
+        plan = iter([*first, *spread])
         asked: list[Genome] = []
         misses = 0
         while len(asked) < n and misses < PATIENCE:
@@ -67,7 +65,7 @@ class Algorithm(ABC):
         """Up to n genomes of a space in which proposals find nothing new."""
         if n <= 0 or self.space.size > ENUMERABLE:
             return []
-        left = sorted({genome for genome in self.space.every() if self._new(genome)})
+        left = sorted(genome for genome in set(self.space.every()) if self._new(genome))
         found = rng.sample(left, min(n, len(left)))
         self._asked.update(found)
         return found

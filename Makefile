@@ -1,0 +1,43 @@
+# Needs Python 3.10 or later, make and a network to the package index; everything else goes into .venv.
+# PYTHON=python3.12 chooses the interpreter, ARGS="..." is appended to the command of search, test and check.
+
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+READY := $(VENV)/.ready
+
+export PRE_COMMIT_HOME := $(CURDIR)/$(VENV)/.pre-commit
+
+.PHONY: help install search test check bench
+.DEFAULT_GOAL := help
+
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+
+install: $(READY)  ## the locked tools and this package, into .venv
+
+search: $(READY)  ## search a student and its distillation, then train the best; ARGS="key=value ..."
+	$(RUN) -m uniads.search +pair=wrn40_2-wrn16_2 $(ARGS)
+
+test: $(READY)  ## the tests; ARGS="-m slow" for the slow ones
+	$(RUN) -m pytest $(ARGS)
+
+check: $(READY)  ## every check of a commit: format, lint, types, layers, hygiene
+	$(VENV)/bin/pre-commit run --all-files --show-diff-on-failure $(ARGS)
+
+bench: $(READY)  ## measure steps and search overhead; tables here, JSON in benchmarks/results/
+	$(RUN) -m benchmarks.step --json benchmarks/results/step.json
+	$(RUN) -m benchmarks.search_overhead --json benchmarks/results/search_overhead.json
+
+$(VENV)/bin/uv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
+	|| { echo "Python 3.10 or later is needed; name one with make PYTHON=..."; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null \
+	|| { echo "This Python lacks its venv module; install it (on Debian and Ubuntu: the package python3-venv)."; exit 1; }
+	test -x $(RUN) && $(RUN) -m ensurepip || $(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --disable-pip-version-check --quiet uv
+
+$(READY): requirements.lock pyproject.toml | $(VENV)/bin/uv
+	$(VENV)/bin/uv pip install --python $(RUN) -r requirements.lock
+	$(VENV)/bin/uv pip install --python $(RUN) --no-deps -e .
+	@touch $@

@@ -1,0 +1,66 @@
+"""How measurements are shown and kept: a table for the terminal, JSON for everything else."""
+
+import json
+import platform
+from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from os import cpu_count
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+PACKAGES = ("uniads", "torch", "pytorch-lightning", "hydra-core", "deap", "numpy")
+
+Row = Mapping[str, str | int | float]
+
+
+def parser(description: str | None, *, repeats: int, threads: int) -> ArgumentParser:
+    """The arguments that every measurement takes."""
+    made = ArgumentParser(description=description)
+    made.add_argument("--repeats", type=int, default=repeats, help="measurements of each row")
+    made.add_argument("--threads", type=int, default=threads, help="CPU threads of torch")
+    made.add_argument("--seed", type=int, default=0)
+    made.add_argument("--json", type=Path, help="where to write the numbers")
+    return made
+
+
+def show(title: str, rows: Sequence[Row]) -> None:
+    """Print rows as a table; their keys are its columns."""
+    table = Table(title=title, title_justify="left")
+    for position, name in enumerate(rows[0]):
+        table.add_column(name, justify="right" if position else "left")
+    for row in rows:
+        table.add_row(*(f"{value:.3g}" if isinstance(value, float) else str(value) for value in row.values()))
+    Console().print(table)
+
+
+def save(module: str, arguments: Namespace, rows: Sequence[Row], **facts: Any) -> None:
+    """Write rows to ``--json``, if given, with all it takes to measure them again.
+
+    Args:
+        module: the one that measured, as after ``python -m``.
+        arguments: its command line.
+        rows: what was measured.
+        facts: what else a reader must know.
+    """
+    if arguments.json is None:
+        return
+    settings = {name: value for name, value in vars(arguments).items() if name != "json"}
+    content = {
+        "command": " ".join(["python -m", module, *(f"--{name}={value}" for name, value in settings.items())]),
+        **settings,
+        **facts,
+        "machine": {"cpu": platform.machine(), "cores": cpu_count()},
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "rows": [{name: rounded(value) for name, value in row.items()} for row in rows],
+    }
+    arguments.json.parent.mkdir(parents=True, exist_ok=True)
+    arguments.json.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def rounded(value: str | int | float) -> str | int | float:
+    """The value with four significant digits, which is more than any measurement here is good for."""
+    return float(f"{value:.4g}") if isinstance(value, float) else value

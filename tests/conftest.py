@@ -1,0 +1,45 @@
+"""What every test runs under: annotations executed, one thread, no display, no network, no home of the user's."""
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jaxtyping
+import pytest
+import torch
+from beartype import BeartypeConf, FrozenDict, beartype
+from beartype.roar import BeartypeDecorHintPep3119Exception
+from typing_extensions import Self
+
+# YAML may write `tau: 4` where a float is asked for. jaxtyping decorates methods before their class exists, so that
+# Self can't be resolved in them. Checking a random item of a list would disturb Python's global generator.
+CONF = BeartypeConf(is_pep484_tower=True, is_random=False, hint_overrides=FrozenDict({Self: object}))
+
+
+def checked(thing: Callable[..., Any]) -> Callable[..., Any]:
+    """The function or class, checking its annotations whenever it is called.
+
+    What names a protocol that isinstance can't check is left as it is.
+    """
+    try:
+        return beartype(thing, conf=CONF)
+    except BeartypeDecorHintPep3119Exception:
+        return thing
+
+
+jaxtyping.install_import_hook("uniads", f"{__name__}.checked")  # before anything imports uniads
+torch.set_num_threads(1)
+os.environ |= {"MPLBACKEND": "Agg", "WANDB_MODE": "offline", "WANDB_SILENT": "true"}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """An empty home, so that neither keys nor caches nor settings of the user's reach a test."""
+    folder = tmp_path_factory.mktemp("home")
+    names = ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "WANDB_CACHE_DIR", "WANDB_CONFIG_DIR", "WANDB_DATA_DIR")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in names:
+            patch.setenv(name, str(folder))
+        for name in ("WANDB_API_KEY", "UNIADS_DATA"):
+            patch.delenv(name, raising=False)
+        yield
