@@ -13,15 +13,16 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 import uniads
 from benchmarks import reporting
 from uniads.data.base import Data
 from uniads.distiller.base import Distiller
-from uniads.frozen import Frozen, TeacherStore
+from uniads.frozen import Frozen, Teacher, TeacherStore
 from uniads.knowledge import Batch
-from uniads.learner import Learner, Teacher
+from uniads.learner import Learner
 from uniads.model.base import Network
 from uniads.recipe import Recipe
 
@@ -32,14 +33,19 @@ TURNS = 4
 Step = Callable[[Batch], object]
 
 
+def update(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+    """One step down the gradient of a loss."""
+    optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    optimizer.step()
+
+
 def plain_step(student: Network, recipe: Recipe) -> Step:
     """Cross-entropy as anyone would write it, in the default memory format."""
     optimizer = recipe.optimizer(student.parameters())
 
     def step(batch: Batch) -> None:
-        optimizer.zero_grad()
-        F.cross_entropy(student(batch.image.contiguous()).logits, batch.label).backward()
-        optimizer.step()
+        update(optimizer, F.cross_entropy(student(batch.image.contiguous()).logits, batch.label))
 
     return step
 
@@ -49,14 +55,12 @@ def naive_step(student: Network, teacher: Network, distiller: Distiller, recipe:
     optimizer = recipe.optimizer(student.parameters())
 
     def step(batch: Batch) -> None:
-        optimizer.zero_grad()
         image = batch.image.contiguous()
         with torch.no_grad():
             answer = teacher(image)
         mine = student(image)
         loss = distiller.task * F.cross_entropy(mine.logits, batch.label)
-        (loss + sum(distiller(mine, answer, batch).values())).backward()
-        optimizer.step()
+        update(optimizer, loss + sum(distiller(mine, answer, batch).values()))
 
     return step
 
@@ -67,9 +71,7 @@ def learner_step(student: Network, teacher: Teacher | None, distiller: Distiller
     optimizer = recipe.optimizer([*learner.student.parameters(), *distiller.parameters()])
 
     def step(batch: Batch) -> None:
-        optimizer.zero_grad()
-        learner.training_step(batch, 0)["loss"].backward()
-        optimizer.step()
+        update(optimizer, learner.training_step(batch, 0)["loss"])
 
     return step
 
@@ -78,8 +80,8 @@ def steps(arguments: Namespace, data: Data, folder: Path) -> dict[str, Step]:
     """The rows to measure, by name; the first is what the others are compared with."""
     torch.manual_seed(arguments.seed)
     recipe: Recipe = uniads.build("recipe", "crd")
-    teacher = uniads.build("model", arguments.teacher, num_classes=CLASSES).eval().requires_grad_(False)
-    student = uniads.build("model", arguments.student, num_classes=CLASSES)
+    teacher: Network = uniads.build("model", arguments.teacher, num_classes=CLASSES).eval().requires_grad_(False)
+    student: Network = uniads.build("model", arguments.student, num_classes=CLASSES)
     frozen = Frozen(copy.deepcopy(teacher))
     stored = TeacherStore(frozen, folder, data.train(arguments.batch), features=False)
 

@@ -2,8 +2,9 @@
 
 import json
 import os
+import signal
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,16 +36,31 @@ def run_trial(cfg: DictConfig) -> Answer:
         answer: Answer = {"reason": outcome.rejected, "outcome": outcome.numbers(), "seconds": outcome.seconds}
     except Exception as error:
         (directory / f"error-{cfg.stop_epoch}.txt").write_text(traceback.format_exc())
-        first = (str(error).splitlines() or [""])[0]
-        answer = {"failed": f"{type(error).__name__}: {first}"}
+        answer = {"failed": _reason(error)}
+    except SystemExit as error:
+        # Lightning turns Ctrl-C into an exit, and ignores further ones.
+        if isinstance(error.__context__, KeyboardInterrupt):
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            raise KeyboardInterrupt from error
+        answer = {"failed": f"the training left with exit code {error.code}"}
     partial = directory / f"answer-{cfg.stop_epoch}.part"
     partial.write_text(json.dumps(answer))
     os.replace(partial, _answer_file(directory, cfg.stop_epoch))
     return answer
 
 
+def _reason(error: BaseException) -> str:
+    """The first line of an error."""
+    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+
+
 def _answer_file(directory: Path, epochs: int) -> Path:
     return directory / f"answer-{epochs}.json"
+
+
+def quoted(path: Path) -> str:
+    """A path as a value in Hydra's grammar, whatever signs are in it."""
+    return "'" + str(path).replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 @dataclass
@@ -58,6 +74,7 @@ class Launch:
         directory: a folder in which every candidate gets one of its own.
         epochs: length of the learning-rate schedule of all candidates: the top rung.
         data_seed: order and augmentation of the images, the same for all candidates.
+        size: how much work a trial is, in any unit.
     """
 
     loader: ConfigLoader
@@ -66,6 +83,7 @@ class Launch:
     directory: Path
     epochs: int
     data_seed: int
+    size: Callable[[Trial], float]
     _launcher: Launcher | None = field(default=None, init=False, repr=False)
 
     @property
@@ -97,7 +115,7 @@ class Launch:
         self.loader.load_configuration("train", [*self.overrides, *overrides], RunMode.RUN)
 
     def _run(self, trials: Sequence[Trial]) -> None:
-        """Launch a batch, the largest students first where they are known; a broken batch is taken apart."""
+        """Launch a batch; a broken one is taken apart."""
         try:
             self._launch(trials)
         except KeyboardInterrupt:
@@ -121,22 +139,28 @@ class Launch:
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            answer = {"failed": f"the job died: {type(error).__name__}: {(str(error).splitlines() or [''])[0]}"}
+            answer = {"failed": f"the job died: {_reason(error)}"}
             self._file(trial).write_text(json.dumps(answer))
 
     def _launch(self, trials: Sequence[Trial]) -> None:
         launcher = self._launcher or self._set_up()
         self._launcher = launcher
-        launcher.launch([self._job(trial) for trial in trials], initial_job_idx=0)
+        # The largest first: no worker then ends long after the others.
+        jobs = [self._job(trial) for trial in sorted(trials, key=self.size, reverse=True)]
+        launcher.launch(jobs, initial_job_idx=0)
 
     def _set_up(self) -> Launcher:
-        shared = [f"hydra.sweep.dir={self.directory}", "hydra/hydra_logging=disabled", "hydra/job_logging=disabled"]
+        shared = [
+            f"hydra.sweep.dir={quoted(self.directory)}",
+            "hydra/hydra_logging=disabled",
+            "hydra/job_logging=disabled",
+        ]
         config = self.loader.load_configuration("train", [*self.overrides, *self.launcher, *shared], RunMode.MULTIRUN)
         context = HydraContext(config_loader=self.loader, callbacks=_callbacks(config))
         return Plugins.instance().instantiate_launcher(hydra_context=context, task_function=run_trial, config=config)
 
     def _job(self, trial: Trial) -> list[str]:
-        store = f"teacher_store.directory={self.store}"
+        store = f"teacher_store.directory={quoted(self.store)}"
         return [*self.command(trial), f"hydra.sweep.subdir={trial.candidate}", "trial=true", store]
 
     def _file(self, trial: Trial) -> Path:

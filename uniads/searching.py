@@ -1,5 +1,6 @@
 """The search command's steps: set up, search, train the best, report."""
 
+import shlex
 from dataclasses import dataclass
 from math import log
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing_extensions import Self
 import uniads
 from uniads.candidates import space_for, student_params
 from uniads.fit import data_for
-from uniads.launch import Launch
+from uniads.launch import Launch, quoted
 from uniads.outcome import Outcome
 from uniads.report import figure, table
 from uniads.report.cost import cost_sentence
@@ -81,10 +82,11 @@ class Setup:
         target = student_params(chosen(shared, "student"), {}, shape)
         fixed = {o.get_key_element().lstrip("+~") for o in passed}
         directory = Path(HydraConfig.get().runtime.output_dir)
+        space = space_for(cfg, shared, loader, fixed, shape)
         return cls(
             cfg=cfg,
             shared=shared,
-            space=space_for(cfg, shared, loader, fixed, shape),
+            space=space,
             schedule=schedule,
             measures=_measures(cfg, target, data.num_classes),
             launch=Launch(
@@ -94,6 +96,7 @@ class Setup:
                 directory / "trials",
                 schedule.rungs[-1].epochs,
                 shared.data.seed,
+                lambda trial: student_params(shared.student, space.point(trial.genome), shape),
             ),
             directory=directory,
             target=target,
@@ -205,7 +208,7 @@ def train_best(setup: Setup, best: Trial, console: Console) -> Outcome:
     directory = setup.directory / "final"
     overrides = [
         *setup.launch.overrides, *best.overrides, f"seed={best.seed}", "data.holdout=false", "test=true",
-        f"paths.run_dir={directory}",
+        f"paths.run_dir={quoted(directory)}",
     ]  # fmt: skip
     cfg = setup.launch.loader.load_configuration("train", overrides, RunMode.RUN)
     directory.mkdir(parents=True, exist_ok=True)
@@ -227,7 +230,7 @@ def report(setup: Setup, result: Result, console: Console) -> None:
     console.print(f"stopped: {result.stopped}", highlight=False)
     console.print(table.front_table(result))
     if result.best:
-        command = " ".join(["python -m uniads.train", *map(_quoted, setup.launch.command(result.best))])
+        command = shlex.join(["python", "-m", "uniads.train", *setup.launch.command(result.best)])
         console.print(f"train {result.best.candidate} again, to the same validation loss:", highlight=False)
         console.print(command, highlight=False, soft_wrap=True, markup=False)
         (setup.directory / "best.sh").write_text(command + "\n")
@@ -243,7 +246,3 @@ def conclude(setup: Setup, result: Result, final: Outcome | None, console: Conso
         f"go on after an interruption with the same command and hydra.run.dir={setup.directory}",
         highlight=False, soft_wrap=True,
     )  # fmt: skip
-
-
-def _quoted(override: str) -> str:
-    return f"'{override}'" if any(sign in override for sign in "[]{}$ ") else override

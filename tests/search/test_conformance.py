@@ -115,8 +115,8 @@ def test_a_small_space_is_asked_exactly_once(algorithm: Make) -> None:
 
 
 def test_a_large_space_with_a_tight_cap_still_fills_its_generations(algorithm: Make) -> None:
-    space = SearchSpace(LARGE, admits=lambda point: point["k0"] == 7 and point["k1"] in (1, 2))
-    assert [len(genomes) for genomes in proposals(algorithm(space), generations=2)] == [6, 6]
+    space = SearchSpace(LARGE, admits=lambda point: point["k0"] == 7 and int(point["k1"]) < 16)
+    assert [len(genomes) for genomes in proposals(algorithm(space), generations=2)] == [6, 6]  # one in 100 is admitted
 
 
 def test_a_generation_does_not_depend_on_what_other_generations_drew(algorithm: Make) -> None:

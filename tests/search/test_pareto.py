@@ -1,5 +1,6 @@
 """Pareto order against its definition."""
 
+from itertools import pairwise
 from math import inf, isclose, nan
 from random import Random
 
@@ -50,9 +51,8 @@ def volume(values: list[Values], reference: Values) -> float:
     """The dominated volume, cell by cell of the grid that the points span."""
     if not reference:
         return float(bool(values))
-    cuts = sorted({value[0] for value in values if value[0] < reference[0]}) + [reference[0]]
-    slabs = zip(cuts, cuts[1:], strict=False)
-    return sum((b - a) * volume([v[1:] for v in values if v[0] <= a], reference[1:]) for a, b in slabs)
+    cuts = [*sorted({value[0] for value in values if value[0] < reference[0]}), reference[0]]
+    return sum((b - a) * volume([v[1:] for v in values if v[0] <= a], reference[1:]) for a, b in pairwise(cuts))
 
 
 @some
@@ -83,7 +83,7 @@ def test_within_a_front_lonely_points_come_first() -> None:
 
 
 def test_equal_points_are_ordered_by_their_ties() -> None:
-    assert pareto.order([(1.0, 1.0)] * 2, [(3, 1), (2, 9)]) == [1, 0]
+    assert pareto.order([(1.0, 1.0)] * 4, [(3, 1), (2, 9), (2, 8), (9, 0)]) == [2, 1, 0, 3]
     twins = [(0.0, 4.0), (1.0, 1.0), (1.0, 1.0), (4.0, 0.0)]
     assert pareto.order(twins, [0, 7, 5, 1]) == [0, 3, 2, 1]
 

@@ -148,13 +148,13 @@ def test_a_dimension_without_values_is_refused() -> None:
 
 @pytest.mark.parametrize("values", [["kl", "l2", "kl"], [1, 2, 1], [1, 1.0], [None, None], [0, 0.0, False]])
 def test_a_value_given_twice_is_refused(values: list[Value]) -> None:
-    with pytest.raises(ValueError, match="lists a value of 'x' twice.*remove the copy"):
+    with pytest.raises(ValueError, match=r"lists a value of 'x' twice.*remove the copy"):
         SearchSpace({"x": values})
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
 def test_a_value_that_is_no_number_is_refused(value: float) -> None:
-    with pytest.raises(ValueError, match="'x' the value (nan|inf|-inf).*finite"):
+    with pytest.raises(ValueError, match=r"'x' the value (nan|inf|-inf).*finite"):
         SearchSpace({"x": [1.0, value]})
 
 

@@ -67,7 +67,9 @@ class ProgressWatcher(Watcher):
         )
         for trial in trials:
             if trial.status is not Status.COMPLETED:
-                self.console.print(f"  {trial.candidate} {trial.status.value}: {trial.reason}", highlight=False, soft_wrap=True)
+                self.console.print(
+                    f"  {trial.candidate} {trial.status.value}: {trial.reason}", highlight=False, soft_wrap=True
+                )
         self.bar.update(self.task, completed=self._done)
 
     def _poll(self) -> None:

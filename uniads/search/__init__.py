@@ -9,7 +9,7 @@ from uniads.search.algorithm.base import Algorithm
 from uniads.search.algorithm.nsga2 import NSGA2
 from uniads.search.algorithm.random import Random
 from uniads.search.ledger import Ledger
-from uniads.search.loop import Result, Watcher, search
+from uniads.search.loop import INTERRUPTED, Result, Watcher, search
 from uniads.search.objective import Measure, Objective, per_point
 from uniads.search.rejection import Rejection
 from uniads.search.schedule import Full, Halving, Rung, Schedule
@@ -18,6 +18,7 @@ from uniads.search.space import Dimension, Genome, Point, SearchSpace, Value
 from uniads.search.trial import Status, Trial
 
 __all__ = [
+    "INTERRUPTED",
     "NSGA2",
     "Algorithm",
     "Dimension",

@@ -6,6 +6,7 @@ from rich.console import Console
 from uniads import searching
 from uniads.command import command
 from uniads.report.wandb import search_run
+from uniads.search import INTERRUPTED
 
 
 @command("search")
@@ -18,7 +19,12 @@ def main(cfg: DictConfig) -> None:
         result = searching.run_search(setup, run, console)
         run.conclude(result)
     searching.report(setup, result, console)
-    final = searching.train_best(setup, result.best, console) if cfg.final and result.best else None
+    if result.best is None:
+        raise ValueError(
+            f"no candidate reached the top rung ({result.stopped}); see {setup.directory / 'ledger.jsonl'}"
+        )
+    wanted = cfg.final and result.stopped != INTERRUPTED
+    final = searching.train_best(setup, result.best, console) if wanted else None
     searching.conclude(setup, result, final, console)
 
 

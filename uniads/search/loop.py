@@ -14,6 +14,8 @@ from uniads.search.shrink import Shrinkage
 from uniads.search.space import Genome, SearchSpace, Weights
 from uniads.search.trial import Status, Trial, trial_seed
 
+INTERRUPTED = "interrupted"
+
 
 class Watcher:
     """Looks on while a search runs. Override what you want to see."""
@@ -154,7 +156,7 @@ def search(
     try:
         return state.result(_run(state, algorithm, candidates, max_epochs, max_seconds, max_failures, shrinkage))
     except KeyboardInterrupt:
-        return state.result("interrupted")
+        return state.result(INTERRUPTED)
 
 
 def _run(
@@ -245,14 +247,15 @@ def _answer(answers: Iterator[Trial], asked: Trial) -> Trial:
 
 
 def _judged(state: _State, trial: Trial, earlier: Sequence[float]) -> Trial:
-    """The trial with its values, or rejected although it ran to its end."""
-    outcome = {name: number for name, number in trial.outcome.items() if isfinite(number)}
+    """The trial with its values, or rejected although it ran to its end; only finite numbers are recorded."""
+    told = trial.outcome
+    outcome = {name: number for name, number in told.items() if isfinite(number)}
     trial = replace(trial, outcome=outcome, flops=trial.flops if isfinite(trial.flops) else 0.0)
     if trial.status is not Status.COMPLETED:
         return trial
     ran = {"epochs": trial.epochs} | outcome
     try:
-        values = tuple(measure(outcome) for measure in state.measures)
+        values = tuple(measure(told) for measure in state.measures)
     except ValueError as error:
         return trial.rejected(str(error), ran, trial.seconds)
     reason = state.rejection.reason(values[0], earlier) if state.rejection else ""

@@ -8,7 +8,7 @@ from typing import Protocol, SupportsFloat, runtime_checkable
 from uniads.search.space import Point, SearchSpace
 from uniads.search.trial import Trial
 
-ERRORS = (ArithmeticError, AssertionError, LookupError, OSError, RuntimeError, TypeError, ValueError)
+ERRORS = (ArithmeticError, AssertionError, LookupError, MemoryError, OSError, RuntimeError, TypeError, ValueError)
 """What a function of a point may raise at the price of one trial; anything else is a mistake in its code."""
 
 

@@ -24,10 +24,10 @@ class _Minimised(base.Fitness):  # type: ignore[misc]
 
 
 class _Point:
-    """What DEAP sorts: a position with a fitness."""
+    """What DEAP sorts: something with a fitness."""
 
-    def __init__(self, index: int, values: Values) -> None:
-        self.index = index
+    def __init__(self, values: Values) -> None:
+        self.values = values
         self.fitness = _Minimised(values)
 
 
@@ -38,18 +38,17 @@ def order(values: Sequence[Values], ties: Sequence[Any]) -> list[int]:
 
     Args:
         values: finite values to minimise, one tuple each; a NaN would count as the best, so there must be none.
-        ties: what decides between equals, compared by ``<``; one each, no two alike.
+        ties: what decides between equals, compared by ``<``; one each.
     """
     if not np.isfinite(np.array(values, dtype=float)).all():
         raise ValueError("only finite values can be sorted; leave rejected and failed trials out")
-    # Crowding gives the ends of a front infinity; of several equal ends it takes the first and the last that it meets.
-    points = [_Point(index, values[index]) for index in sorted(range(len(values)), key=lambda index: ties[index])]
-    keys: dict[int, tuple[int, float, Any]] = {}
-    for rank, front in enumerate(tools.sortNondominated(points, len(points)) if points else []):
+    # Distinct values in a fixed order, so that equals have one crowding distance and the order given has no influence.
+    points = [_Point(value) for value in sorted(set(values))]
+    keys: dict[Values, tuple[int, float]] = {}
+    for rank, front in enumerate(tools.sortNondominated(points, len(points))):
         assignCrowdingDist(front)
-        for point in front:
-            keys[point.index] = (rank, -point.fitness.crowding_dist, ties[point.index])
-    return sorted(range(len(points)), key=lambda index: keys[index])
+        keys |= {point.values: (rank, -point.fitness.crowding_dist) for point in front}
+    return sorted(range(len(values)), key=lambda index: (*keys[values[index]], ties[index]))
 
 
 def best(trials: Sequence[Trial], n: int) -> list[Trial]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from math import isfinite, prod
 from random import Random
@@ -44,6 +45,21 @@ class Dimension:
     def ordinal(self) -> bool:
         """Whether the values are numbers, so that neighbours are alike and mutation can step between them."""
         return all(isinstance(value, int | float) and not isinstance(value, bool) for value in self.values)
+
+    def index(self, value: Value) -> int:
+        """Position of a value.
+
+        Raises:
+            ValueError: the value is not listed.
+        """
+        position = self._positions.get(_identity(value))
+        if position is None:
+            raise ValueError(f"{self.key!r} may be {list(self.values)} in this space, got {value!r}")
+        return position
+
+    @cached_property
+    def _positions(self) -> dict[tuple[bool, Value], int]:
+        return {_identity(value): position for position, value in enumerate(self.values)}
 
 
 def spell(key: str, value: Value) -> str:
@@ -113,7 +129,7 @@ class SearchSpace:
         if set(point) != set(keys):
             raise ValueError(f"a point of this space has the keys {keys}, got {list(point)}")
         legal = self._repair(dict(point))
-        return tuple(_index(dimension, legal[dimension.key]) for dimension in self.dimensions)
+        return tuple(dimension.index(legal[dimension.key]) for dimension in self.dimensions)
 
     def repaired(self, genome: Genome) -> Genome:
         """The legal genome that a genome stands for."""
@@ -149,10 +165,3 @@ class SearchSpace:
         """All repaired genomes, copies included, in order."""
         for genes in product(*(range(len(dimension.values)) for dimension in self.dimensions)):
             yield self.repaired(genes)
-
-
-def _index(dimension: Dimension, value: Value) -> int:
-    for index, known in enumerate(dimension.values):
-        if _identity(known) == _identity(value):
-            return index
-    raise ValueError(f"{dimension.key!r} may be {list(dimension.values)} in this space, got {value!r}")

@@ -1,0 +1,166 @@
+"""python -m benchmarks.search_overhead: what a search costs beside training.
+
+Two parts. The engine alone: milliseconds per trial with an objective that answers from a table, on a space of the
+paper's shape. The whole command: two real searches on digits, run as a user runs them, with the basic launcher. Seconds
+that are not training are the command's wall time less the seconds that its ledger records for the trials; they hold
+imports, data, teacher, composing configurations, launching, ledger, logging and report. Two sizes tell what is paid
+once from what every trial pays.
+"""
+
+import os
+import subprocess
+import sys
+from argparse import Namespace
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from time import perf_counter
+
+from benchmarks import reporting
+from uniads.search import NSGA2, Halving, Ledger, Measure, Point, Rejection, SearchSpace, Shrinkage, per_point, search
+from uniads.search.ledger import read
+
+SIZES = (4, 12)
+"""Candidates of the two searches."""
+
+PARTS = [
+    "+model@student=resnet8",
+    "+model@teacher.model=resnet8",
+    "teacher.recipe.epochs=1",
+    "search=tiny",
+    "space=tiny",
+    "launcher=basic",
+    "final=false",
+]
+
+
+def paper_like() -> SearchSpace:
+    """Four genes of an architecture, and four for each of three kinds of knowledge."""
+    architecture = {
+        "blocks.0": [1, 3, 5, 7],
+        "blocks.1": [1, 3, 5, 7],
+        "blocks.2": [1, 3, 5, 7],
+        "width": [0.5, 1, 1.5, 2],
+    }
+    node = {
+        "transform": [f"transform{number}" for number in range(12)],
+        "distance": [f"distance{number}" for number in range(8)],
+        "weight": [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 16, 50, 100],
+        "tau": [1, 4, 8, 16],
+    }
+    nodes: dict[str, Sequence[Value]] = {f"{kind}.{key}": values for kind in ("feature", "embedding", "logits") for key, values in node.items()}
+    return SearchSpace({f"student.{key}": values for key, values in architecture.items()} | nodes)
+
+
+def table(point: Point, epochs: int) -> dict[str, float]:
+    """An outcome without any training: deeper, wider and longer is better."""
+    blocks = sum(float(str(point[f"student.blocks.{stage}"])) for stage in range(3))
+    params = 1e4 * blocks * float(str(point["student.width"])) ** 2
+    return {"val_loss": 1 / epochs + 1e3 / params + abs(float(str(point["logits.weight"])) - 1) / 100, "params": params}
+
+
+def engine_seconds(file: Path | None, seed: int) -> float:
+    """Seconds per trial of a search with the paper's budget, answered by a table."""
+    space = paper_like()
+    schedule = Halving([3, 8, 24], [20, 8, 4])
+    measures = (Measure("val_loss"), Measure("params", 7e5))
+    ledger = Ledger(file)
+    begin = perf_counter()
+    result = search(
+        space,
+        per_point(space, table),
+        NSGA2(space, seed),
+        schedule,
+        measures=measures,
+        rejection=Rejection(),
+        shrinkage=Shrinkage(),
+        ledger=ledger,
+    )
+    taken = perf_counter() - begin
+    ledger.close()
+    return taken / len(result.trials)
+
+
+def engine_rows(arguments: Namespace, folder: Path) -> list[reporting.Row]:
+    """The engine's time per trial, with the ledger in memory and on disk."""
+    rows: list[reporting.Row] = []
+    for place in ("memory", "disk, fsynced"):
+        files = [folder / f"{turn}.jsonl" if place != "memory" else None for turn in range(arguments.repeats)]
+        taken = [1e3 * engine_seconds(file, arguments.seed + turn) for turn, file in enumerate(files)]
+        rows.append(
+            {
+                "ledger": place,
+                "ms per trial": median(taken),
+                "lowest": min(taken),
+                "highest": max(taken),
+                "n": len(taken),
+            }
+        )
+    return rows
+
+
+def command_seconds(candidates: int, threads: int, folder: Path) -> tuple[float, float, int]:
+    """Wall seconds of a search command, seconds of its trials, and how many trials there were."""
+    run = folder / f"search-{candidates}"
+    places = [f"paths.teacher_dir={folder / 'teachers'}", f"paths.output_dir={folder}", f"hydra.run.dir={run}"]
+    settings = [f"search.candidates={candidates}", f"threads={threads}", *places]
+    begin = perf_counter()
+    subprocess.run(
+        [sys.executable, "-m", "uniads.search", *PARTS, *settings],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL,
+        env=os.environ | {"WANDB_MODE": "offline"},
+    )
+    wall = perf_counter() - begin
+    _, trials = read(run / "ledger.jsonl")
+    return wall, sum(trial.seconds for trial in trials), len(trials)
+
+
+def command_rows(arguments: Namespace, folder: Path) -> list[reporting.Row]:
+    """The two searches, and what follows for each trial and for the start."""
+    command_seconds(2, arguments.threads, folder)  # trains the teacher, which the others find
+    rows: list[reporting.Row] = []
+    beside = []
+    for candidates in SIZES:
+        wall, training, trials = command_seconds(candidates, arguments.threads, folder)
+        beside.append((trials, wall - training))
+        rows.append(
+            {
+                "search": f"{candidates} candidates",
+                "trials": trials,
+                "wall s": wall,
+                "in trials s": training,
+                "beside s": wall - training,
+                "beside s per trial": (wall - training) / trials,
+            }
+        )
+    (few, less), (many, more) = beside
+    each = (more - less) / (many - few)
+    rows.append(
+        {
+            "search": "the difference",
+            "trials": many - few,
+            "wall s": float(str(rows[1]["wall s"])) - float(str(rows[0]["wall s"])),
+            "in trials s": float(str(rows[1]["in trials s"])) - float(str(rows[0]["in trials s"])),
+            "beside s": more - less,
+            "beside s per trial": each,
+        }
+    )
+    return rows
+
+
+def main() -> None:
+    """Measure, print, write."""
+    arguments = reporting.parser(__doc__, repeats=7, threads=1).parse_args()
+    with TemporaryDirectory() as folder:
+        engine = engine_rows(arguments, Path(folder))
+        reporting.show("The engine alone, 200 candidates, 16 genes", engine)
+        command = command_rows(arguments, Path(folder))
+        reporting.show("The search command on digits, resnet8, basic launcher", command)
+    rows = [{"part": "engine", **row} for row in engine] + [{"part": "command", **row} for row in command]
+    reporting.save("benchmarks.search_overhead", arguments, rows, overrides=PARTS)
+
+
+if __name__ == "__main__":
+    main()
