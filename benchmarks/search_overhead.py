@@ -11,13 +11,26 @@ import os
 import subprocess
 import sys
 from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
 from benchmarks import reporting
-from uniads.search import NSGA2, Halving, Ledger, Measure, Point, Rejection, SearchSpace, Shrinkage, per_point, search
+from uniads.search import (
+    NSGA2,
+    Halving,
+    Ledger,
+    Measure,
+    Point,
+    Rejection,
+    SearchSpace,
+    Shrinkage,
+    Value,
+    per_point,
+    search,
+)
 from uniads.search.ledger import read
 
 SIZES = (4, 12)
@@ -36,19 +49,19 @@ PARTS = [
 
 def paper_like() -> SearchSpace:
     """Four genes of an architecture, and four for each of three kinds of knowledge."""
-    architecture = {
+    architecture: dict[str, Sequence[Value]] = {
         "blocks.0": [1, 3, 5, 7],
         "blocks.1": [1, 3, 5, 7],
         "blocks.2": [1, 3, 5, 7],
         "width": [0.5, 1, 1.5, 2],
     }
-    node = {
+    node: dict[str, Sequence[Value]] = {
         "transform": [f"transform{number}" for number in range(12)],
         "distance": [f"distance{number}" for number in range(8)],
         "weight": [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 16, 50, 100],
         "tau": [1, 4, 8, 16],
     }
-    nodes: dict[str, Sequence[Value]] = {f"{kind}.{key}": values for kind in ("feature", "embedding", "logits") for key, values in node.items()}
+    nodes = {f"{kind}.{key}": values for kind in ("feature", "embedding", "logits") for key, values in node.items()}
     return SearchSpace({f"student.{key}": values for key, values in architecture.items()} | nodes)
 
 

@@ -33,13 +33,15 @@ os.environ |= {"MPLBACKEND": "Agg", "WANDB_MODE": "offline", "WANDB_SILENT": "tr
 
 
 @pytest.fixture(scope="session", autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def home(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[None]:
     """An empty home, so that neither keys nor caches nor settings of the user's reach a test."""
     folder = tmp_path_factory.mktemp("home")
     names = ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "WANDB_CACHE_DIR", "WANDB_CONFIG_DIR", "WANDB_DATA_DIR")
     with pytest.MonkeyPatch.context() as patch:
         for name in names:
             patch.setenv(name, str(folder))
+        # Its list of fonts takes seconds to make.
+        patch.setenv("MPLCONFIGDIR", str(pytestconfig.cache.mkdir("matplotlib")))
         for name in ("WANDB_API_KEY", "UNIADS_DATA"):
             patch.delenv(name, raising=False)
         yield

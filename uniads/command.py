@@ -3,12 +3,14 @@
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from functools import wraps
 
 import hydra
-from hydra.errors import HydraException, InstantiationException
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException, InstantiationException, MissingConfigException
+from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
@@ -16,6 +18,7 @@ from uniads.options import conf_dir
 from uniads.training import hush
 
 FULL = "HYDRA_FULL_ERROR"
+MENDABLE = (HydraException, OmegaConfBaseException, ValueError, LookupError, OSError)
 Task = Callable[[DictConfig], None]
 
 
@@ -26,17 +29,31 @@ def command(config_name: str) -> Callable[[Task], Callable[[], None]]:
     """
 
     def decorate(task: Task) -> Callable[[], None]:
-        run = hydra.main(config_path=str(conf_dir()), config_name=config_name, version_base="1.3")(task)
+        failures: list[Exception] = []
+
+        @wraps(task)
+        def single(cfg: DictConfig) -> None:
+            hush()
+            try:
+                task(cfg)
+            except MENDABLE as error:
+                # Of one run Hydra would print a line of its own first; in a multirun its launcher has to know.
+                if HydraConfig.get().mode is not RunMode.RUN:
+                    raise
+                failures.append(error)
+
+        run = hydra.main(config_path=str(conf_dir()), config_name=config_name, version_base="1.3")(single)
 
         @wraps(task)
         def main() -> None:
             full = os.environ.get(FULL) == "1"
             # Hydra would print its own trace and leave; with this set it hands the error over.
             os.environ[FULL] = "1"
-            hush()
             try:
                 run()
-            except (HydraException, OmegaConfBaseException, ValueError, LookupError, OSError) as error:
+                if failures:
+                    raise failures[0]
+            except MENDABLE as error:
                 if full:
                     raise
                 sys.exit(f"error: {sentence(error)}\n({FULL}=1 shows where it happened.)")
@@ -55,14 +72,19 @@ def sentence(error: BaseException) -> str:
         key = re.search(r"full_key: (.+)", text)
         cause = str(error.__cause__).strip()
         return f"{key.group(1)}: {cause}" if key else cause
+    if isinstance(error, MissingConfigException) and error.options and error.missing_cfg_file:
+        group, _, name = error.missing_cfg_file.rpartition("/")
+        return (
+            f"there is no {group} {name!r}; there are {', '.join(error.options)}. {_near(name, error.options)}".strip()
+        )
     if isinstance(error, HydraException) and isinstance(error.__cause__, OmegaConfBaseException):
-        text = f"{text} {_near_key(error.__cause__)}"
+        node = error.__cause__.parent_node
+        known = [str(key) for key in node] if isinstance(node, DictConfig) else []
+        text = f"{text} {_near(str(error.__cause__.key), known) or 'There are: ' + ', '.join(known)}"
     return " ".join(line.strip() for line in text.splitlines() if line.strip())
 
 
-def _near_key(error: OmegaConfBaseException) -> str:
-    """The keys beside an unknown one that look like it."""
-    node = error.parent_node
-    known = [str(key) for key in node] if isinstance(node, DictConfig) else []
-    near = get_close_matches(str(error.key), known, n=3)
-    return f"Did you mean {' or '.join(near)}?" if near else f"There are: {', '.join(known)}." if known else ""
+def _near(name: str, known: Sequence[str]) -> str:
+    """The known names that look like a name."""
+    near = get_close_matches(name, known, n=3)
+    return f"Did you mean {' or '.join(near)}?" if near else ""

@@ -22,7 +22,7 @@ from uniads.learner import Learner
 from uniads.model import checkpoint
 from uniads.model.base import Network, count_params
 from uniads.outcome import Outcome
-from uniads.teacher import Teacher, chosen, new_network, teacher_for
+from uniads.teacher import Teacher, chosen, new_network, store_key, teacher_for
 from uniads.training import Trained, device_of, score, train_quietly, train_visibly
 
 
@@ -47,6 +47,18 @@ def _data(config: str) -> Data:
     return data
 
 
+_teachers: dict[str, Teacher] = {}
+
+
+def _shared_teacher(cfg: DictConfig, data: Data) -> Teacher:
+    """The teacher of a candidate; built once a process and shared by its trials, since none of them changes it."""
+    key = f"{store_key(cfg)} {cfg.teacher.checkpoint} {cfg.paths.teacher_dir}"
+    if key not in _teachers:
+        _teachers.clear()
+        _teachers[key] = teacher_for(cfg, data)
+    return _teachers[key]
+
+
 def example(data: Data) -> torch.Tensor:
     """A blank batch of two images of a data set's shape."""
     return torch.zeros(2, data.channels, *data.size)
@@ -65,7 +77,8 @@ def parts_for(cfg: DictConfig) -> Parts:
     """Build data, teacher, student, distiller and learner. The seed decides the student's and adapters' weights."""
     data = data_for(cfg)
     distiller: Distiller = instantiate(cfg.distiller)
-    teacher = teacher_for(cfg, data) if distiller.needs_teacher else None
+    teacher_of = _shared_teacher if cfg.trial else teacher_for
+    teacher = teacher_of(cfg, data) if distiller.needs_teacher else None
     pl.seed_everything(cfg.seed, verbose=False)
     student = new_network(chosen(cfg, "student"), data)
     if teacher:

@@ -11,10 +11,13 @@ from contextlib import closing
 from pathlib import Path
 from random import Random as Generator
 
+import pytest
+
 from uniads.search import NSGA2, Halving, Ledger, Measure, Point, Rejection, Result, SearchSpace, Shrinkage, per_point
 from uniads.search import search as run_search
 
-KILLS = 24
+KILLS = 22
+ROW = 400  # bytes, about
 SPACE = SearchSpace({**{f"n{i}": range(8) for i in range(3)}, "kind": list("abcdefgh")})
 MEASURES = (Measure("val_loss", reference=200.0), Measure("params", target=7.0, reference=4.0))
 
@@ -34,11 +37,15 @@ def searched(path: Path) -> Result:
             NSGA2(SPACE, seed=1, population=8),
             Halving([1, 2, 4], [12, 6, 3]),
             measures=MEASURES,
-            candidates=360,
+            candidates=144,
             rejection=Rejection(mad_factor=3.0),
             shrinkage=Shrinkage(),
             ledger=ledger,
         )
+
+
+def size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def tormented(path: Path) -> list[int]:
@@ -54,32 +61,36 @@ def tormented(path: Path) -> list[int]:
         if child == 0:
             searched(path)
             os._exit(0)
-        if len(sizes) < KILLS:
-            time.sleep(rng.uniform(0, 0.03))
-            os.kill(child, signal.SIGKILL)
-        _, status = os.waitpid(child, 0)
-        if not os.WIFSIGNALED(status):
-            assert os.WEXITSTATUS(status) == 0
+        if len(sizes) == KILLS:
+            assert os.waitpid(child, 0)[1] == 0
             return sizes
-        sizes.append(path.stat().st_size if path.exists() else 0)
+        enough = size(path) + rng.randrange(12 * ROW)
+        while size(path) < enough:
+            assert os.waitpid(child, os.WNOHANG) == (0, 0), "the search ended before it was killed"
+            time.sleep(0.0002)
+        time.sleep(rng.uniform(0, 0.003))
+        os.kill(child, signal.SIGKILL)
+        assert os.WIFSIGNALED(os.waitpid(child, 0)[1])
+        sizes.append(size(path))
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and SIGKILL")
 def test_a_search_killed_at_random_moments_ends_with_the_same_ledger_and_front(tmp_path: Path) -> None:
     calm, killed = tmp_path / "calm.jsonl", tmp_path / "killed.jsonl"
-    done = subprocess.run(
-        [sys.executable, __file__, str(killed)], capture_output=True, text=True, check=True, timeout=60
-    )
-    sizes = json.loads(done.stdout)
-    result = searched(calm)
+    command = [sys.executable, __file__, str(calm), str(killed)]
+    sizes = json.loads(subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout)
     assert killed.read_bytes() == calm.read_bytes()
     assert len(sizes) == KILLS >= 20
-    assert max(sizes) < calm.stat().st_size
-    assert len(set(sizes)) > KILLS / 3
-    resumed = searched(killed)
+    assert sizes == sorted(sizes)
+    assert max(sizes) < size(calm)
+    assert len(set(sizes)) > KILLS / 2
+    result, resumed = searched(calm), searched(killed)
     assert resumed == result
     assert resumed.front == result.front != []
     assert killed.read_bytes() == calm.read_bytes()
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(tormented(Path(sys.argv[1]))))
+    calm, killed = map(Path, sys.argv[1:])
+    searched(calm)
+    sys.stdout.write(json.dumps(tormented(killed)))

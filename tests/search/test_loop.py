@@ -105,7 +105,7 @@ def test_a_cut_ledger_is_continued_to_the_same_bytes_without_repetition(
     content, result, _ = uninterrupted
     rng = Generator(0)
     ends = [position + 1 for position, byte in enumerate(content) if byte == 10]
-    cuts = [0, *rng.sample(ends, 8), *(end - 1 for end in rng.sample(ends, 4)), *rng.sample(range(len(content)), 16)]
+    cuts = [0, *rng.sample(ends, 5), *(end - 1 for end in rng.sample(ends, 3)), *rng.sample(range(len(content)), 13)]
     for number, cut in enumerate(cuts):
         path = tmp_path / str(number) / "ledger.jsonl"
         path.parent.mkdir()
@@ -113,11 +113,8 @@ def test_a_cut_ledger_is_continued_to_the_same_bytes_without_repetition(
         objective = Counted(problem)
         assert full_search(problem, objective, path) == result
         assert path.read_bytes() == content
-        kept = content[:cut].count(b'"row": "trial"') if content[:cut].endswith(b"\n") else None
-        whole = content[: content[:cut].rfind(b"\n") + 1]
-        assert kept is None or kept == whole.count(b'"row": "trial"')
-        missing = [trial.slot for trial in result.trials][whole.count(b'"row": "trial"') :]
-        assert objective.calls == missing
+        known = content[: content.rfind(b"\n", 0, cut) + 1].count(b'"row": "trial"')
+        assert objective.calls == [trial.slot for trial in result.trials[known:]]
 
 
 def test_an_interrupted_search_returns_what_there_is_and_goes_on_to_the_same_end(
@@ -326,24 +323,26 @@ def test_an_exhausted_space_ends_the_search() -> None:
 
 def test_two_hundred_candidates_do_no_more_work_than_the_schedule_says(problem: Any) -> None:
     schedule = Halving([3, 8, 24], [20, 8, 4])
-    objective = Counted(problem)
-    tested = Counter()
+    work: Counter[str] = Counter()
 
     def admits(point: Point) -> bool:
-        tested["admits"] += 1
+        work["admitted"] += 1
         return True
+
+    def evaluate(point: Point, epochs: int) -> Mapping[str, float]:
+        work["evaluated"] += 1
+        return problem.evaluate(point, epochs)
 
     space = SearchSpace({d.key: d.values for d in problem.space.dimensions}, admits=admits)
     result = search(
-        space, per_point(space, problem.evaluate), NSGA2(space), schedule, measures=problem.measures,
+        space, per_point(space, evaluate), NSGA2(space), schedule, measures=problem.measures,
         shrinkage=Shrinkage(), rejection=Rejection(),
     )  # fmt: skip
     assert (result.candidates, result.stopped) == (200, "200 candidates are done")
     assert result.epochs <= schedule.cost(200) == 1640
-    assert len({trial.slot for trial in result.trials}) == len(result.trials) <= 320
+    assert len({trial.slot for trial in result.trials}) == len(result.trials) == work["evaluated"] <= 320
     assert result.hypervolume > 0
-    assert tested["admits"] < 3 * 200
-    assert objective.calls == []
+    assert work["admitted"] < 3 * 200
 
 
 def test_the_seed_of_a_candidate_is_its_own_at_every_rung(uninterrupted: tuple[bytes, Result, int]) -> None:

@@ -131,6 +131,15 @@ def test_draws_follow_the_weights() -> None:
     assert uses[0] / 4000 == pytest.approx(0.75, abs=0.03)
 
 
+def test_the_order_of_a_points_keys_does_not_matter() -> None:
+    def first_two_wins(point: Point) -> Point:
+        twos = [key for key, value in point.items() if value == 2]
+        return {key: 2 if key in twos[:1] else 1 for key in point}
+
+    space = SearchSpace({"a": [1, 2], "b": [1, 2], "c": [1, 2]}, first_two_wins)
+    assert space.genome({"c": 2, "a": 1, "b": 2}) == space.genome({"b": 2, "a": 1, "c": 2}) == (0, 1, 0)
+
+
 def test_a_cap_sees_the_point() -> None:
     space = SearchSpace({"width": [0.5, 2], "tau": [1, 4]}, admits=lambda point: float(point["width"]) < 1)
     assert [space.admits(genome) for genome in space.every()] == [True, True, False, False]

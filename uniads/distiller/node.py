@@ -25,7 +25,7 @@ class Node(nn.Module):
     gradient. A distance between distributions (kl after a softmax) normalises them, so tau scales such a term by tau²
     and does nothing else to it; for a softened softmax give the softmax transform a tau of its own.
 
-    Source: Eq. 1 of UniADS (AAAI 2025).
+    Source: Eq. 1 of UniADS (AAAI 2024).
 
     Args:
         source: ``feature``, ``embedding`` or ``logits``.

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import FormatStrFormatter, NullFormatter
 
 from uniads.search import Result
 
@@ -25,7 +26,7 @@ def pareto_figure(result: Result, title: str, target: float | None) -> Figure:
                 [trial.outcome["val_loss"] for trial in trials],
                 s=18 + 14 * rung,
                 color=str(0.75 - 0.75 * (rung + 1) / (result.top + 2)),
-                label=f"{trials[0].epochs} epochs, n = {len(trials)}",
+                label=f"after epoch {trials[0].epochs}, n = {len(trials)}",
             )
     front = sorted(result.front, key=lambda trial: trial.outcome["params"])
     axes.plot(
@@ -45,6 +46,9 @@ def pareto_figure(result: Result, title: str, target: float | None) -> Figure:
     if target:
         axes.axvline(target / 1e6, color="tab:blue", linestyle=":", label="target")
     axes.set(xlabel="parameters (millions)", ylabel="validation cross-entropy (nats)", xscale="log", yscale="log")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(FormatStrFormatter("%g"))
+        axis.set_minor_formatter(NullFormatter())
     axes.set_title(title, loc="left")
     axes.legend(fontsize=8)
     return figure

@@ -128,7 +128,7 @@ class SearchSpace:
         keys = [dimension.key for dimension in self.dimensions]
         if set(point) != set(keys):
             raise ValueError(f"a point of this space has the keys {keys}, got {list(point)}")
-        legal = self._repair(dict(point))
+        legal = self._repair({key: point[key] for key in keys})
         return tuple(dimension.index(legal[dimension.key]) for dimension in self.dimensions)
 
     def repaired(self, genome: Genome) -> Genome:
