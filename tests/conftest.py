@@ -1,6 +1,7 @@
 """What every test runs under: annotations executed, one thread, no display, no network, no home of the user's."""
 
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -8,7 +9,7 @@ import jaxtyping
 import pytest
 import torch
 from beartype import BeartypeConf, FrozenDict, beartype
-from beartype.roar import BeartypeDecorHintPep3119Exception
+from beartype.roar import BeartypeDecorHintPep585DeprecationWarning, BeartypeDecorHintPep3119Exception
 from typing_extensions import Self
 
 # YAML may write `tau: 4` where a float is asked for. jaxtyping decorates methods before their class exists, so that
@@ -22,7 +23,10 @@ def checked(thing: Callable[..., Any]) -> Callable[..., Any]:
     What names a protocol that isinstance can't check is left as it is.
     """
     try:
-        return beartype(thing, conf=CONF)
+        with warnings.catch_warnings():
+            # OmegaConf's own classes are written with names that typing deprecates.
+            warnings.simplefilter("ignore", BeartypeDecorHintPep585DeprecationWarning)
+            return beartype(thing, conf=CONF)
     except BeartypeDecorHintPep3119Exception:
         return thing
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
+from functools import cache
 from typing import Any
 
 import torch
@@ -42,11 +43,10 @@ def space_for(
         if not values:
             raise ValueError(f"space.dimensions lists no value that {key!r} can take; add one, or remove the key")
         dimensions[key] = values
-    first = {key: values[0] for key, values in dimensions.items()}
 
     def repair(point: Point) -> Point:
         for rule in rules:
-            point = rule.repair(point, first)
+            point = rule.repair(point, dimensions)
         return point
 
     space = SearchSpace(dimensions, repair, _cap(_limit(cfg.search.max_params, shared, shape), shared.student, shape))
@@ -107,7 +107,14 @@ def _limit(limit: int | str | None, shared: DictConfig, shape: Mapping[str, int]
 
 def _cap(limit: int | None, student: DictConfig, shape: Mapping[str, int]) -> Callable[[Point], bool] | None:
     """Whether a point's student has at most ``search.max_params`` parameters; nothing is trained to find out."""
-    return None if limit is None else lambda point: student_params(student, point, shape) <= limit
+    if limit is None:
+        return None
+
+    @cache
+    def params(genes: tuple[tuple[str, Value], ...]) -> int:
+        return student_params(student, dict(genes), shape)
+
+    return lambda point: params(tuple(item for item in point.items() if item[0].startswith("student."))) <= limit
 
 
 def student_params(student: DictConfig, point: Point, shape: Mapping[str, int]) -> int:

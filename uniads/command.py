@@ -46,6 +46,7 @@ def command(config_name: str) -> Callable[[Task], Callable[[], None]]:
 
         @wraps(task)
         def main() -> None:
+            failures.clear()
             full = os.environ.get(FULL) == "1"
             # Hydra would print its own trace and leave; with this set it hands the error over.
             os.environ[FULL] = "1"

@@ -51,7 +51,7 @@ sources = st.sampled_from(SOURCES)
 
 def repaired(point: Point) -> Point:
     for rule in RULES.values():
-        point = rule.repair(point, FIRST)
+        point = rule.repair(point, DIMENSIONS)
     return point
 
 
@@ -128,7 +128,7 @@ def test_all_nodes_of_weight_zero_are_one(point: Point, other: Point, source: st
 @some
 @given(point=points, source=sources)
 def test_a_node_is_repaired_without_its_neighbours(point: Point, source: str) -> None:
-    changed = RULES[source].repair(point, FIRST)
+    changed = RULES[source].repair(point, DIMENSIONS)
     assert all(changed[key] == point[key] for key in point if f"distiller.{source}." not in key)
     assert changed[f"distiller.{source}.weight"] == point[f"distiller.{source}.weight"]
 
@@ -199,4 +199,11 @@ def test_draws_from_the_space_are_legal_and_drawn_from_all_of_it() -> None:
 @pytest.mark.parametrize(("source", "taken"), [("feature", "satt"), ("logits", "relu")])
 def test_a_space_that_varies_one_slot_only_is_left_to_allowed(source: str, taken: str) -> None:
     point: Point = {f"transform@distiller.{source}.transform.first": taken, "student.width": 1}
-    assert RULES[source].repair(point, point) == point
+    assert RULES[source].repair(point, {key: [value] for key, value in point.items()}) == point
+
+
+def test_a_slot_that_lists_no_identity_takes_its_first_fitting_value() -> None:
+    keys = [f"transform@distiller.logits.transform.{slot}" for slot in SLOTS[:2]]
+    values = {keys[0]: ["bmm", "relu"], keys[1]: ["satt", "mm", "batch"]}
+    point: Point = {keys[0]: "relu", keys[1]: "satt"}
+    assert RULES["logits"].repair(point, values) == {keys[0]: "relu", keys[1]: "mm"}

@@ -46,7 +46,7 @@ def test_losses_without_spread_make_nobody_an_outlier() -> None:
 def test_a_fixed_bound_needs_no_earlier_trials() -> None:
     rejection = Rejection(max_loss=3.0)
     assert rejection.reason(3.0, []) == ""
-    assert rejection.reason(3.5, []) == "val_loss 3.5 above search.rejection.max_loss 3"
+    assert rejection.reason(3.5, []) == "loss 3.5 above search.rejection.max_loss 3"
 
 
 @pytest.mark.parametrize("factor", [0, -1, nan])

@@ -2,10 +2,18 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Int, UInt8
 from torch import Tensor
 from torch.nn import functional as F
+
+
+def epoch_generator(seed: int, epoch: int, use: str) -> torch.Generator:
+    """A generator for one use, such as ``"order"``, in one epoch of one seed, unrelated to all others."""
+    # Hashed into 32 bits, because that is all of a seed that the CPU generator uses.
+    mixed = np.random.SeedSequence((seed, epoch, *use.encode())).generate_state(1)
+    return torch.Generator().manual_seed(int(mixed[0]))
 
 
 @dataclass(frozen=True)
@@ -25,7 +33,7 @@ class Augment:
 
         So an image's view depends on (seed, epoch, index) and on nothing else.
         """
-        generator = torch.Generator().manual_seed((seed << 20) + epoch)
+        generator = epoch_generator(seed, epoch, "view")
         offset = torch.randint(0, 2 * self.padding + 1, (n, 2), generator=generator)
         flip = torch.rand(n, generator=generator) < 0.5
         return offset, flip & self.flip

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Int, UInt8
 from torch import Tensor
 
-from uniads.data.augment import Augment
+from uniads.data.augment import Augment, epoch_generator
 from uniads.knowledge import Batch
 
 
@@ -73,18 +73,15 @@ class Loader:
             for index in self._batches(self.index.to(device)):
                 yield Batch(self._normal(self.pixels[index]), self.label[index], index)
             return
-        order = torch.randperm(len(self.index), generator=self._generator())
+        order = torch.randperm(len(self.index), generator=epoch_generator(self.seed, self.epoch, "order"))
         offset, flip = (x.to(device) for x in self.augment.draw(len(self.pixels), self.seed, self.epoch))
         for index in self._batches(self.index[order].to(device)):
             pixels = self.augment(self.pixels[index], offset[index], flip[index])
             yield Batch(self._normal(pixels), self.label[index], index)
 
-    def _generator(self) -> torch.Generator:
-        return torch.Generator().manual_seed((self.seed << 20) + self.epoch)
-
     def _batches(self, index: Tensor) -> list[Tensor]:
         batches = list(torch.split(index, self.batch_size))
-        if len(batches) > 1 and len(batches[-1]) == 1:
+        if len(batches) > 1 and len(batches[-1]) == 1 < self.batch_size:
             batches[-2:] = [torch.cat(batches[-2:])]
         return batches
 

@@ -4,7 +4,8 @@ The rules, in order:
 
 1. A node of weight 0 has no term: its other genes take their first value.
 2. A chain's identities go to its end.
-3. A transform that does not take the rank that it is given becomes ``identity``.
+3. A transform that does not take the rank that it is given becomes ``identity``, or the first value that fits where
+   identity is not listed.
 
 So every genome is legal, and combinations that mean the same are one candidate.
 """
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 Value = str | int | float | bool | None
 
 IDENTITY = "identity"
+SLOTS = ("first", "second", "third")
 CLASSES_ONLY = ("hard",)
 """Distances that compare decisions; only logits hold any."""
 
@@ -46,28 +48,40 @@ class NodeRule:
             return [value for value in values if start_rank(self.source) in self.ranks[str(value)]]
         return list(values)
 
-    def repair(self, point: dict[str, Value], first: Mapping[str, Value]) -> dict[str, Value]:
+    def repair(self, point: dict[str, Value], values: Mapping[str, Sequence[Value]]) -> dict[str, Value]:
         """The legal point that a point stands for.
 
         Args:
             point: values by override key.
-            first: the first value of each key, for genes without effect.
+            values: what each key may be; its first value stands for "without effect".
         """
-        mine = [key for key in point if key.split("@")[-1].startswith(f"{self.path}.")]
         weight = f"{self.path}.weight"
         if point.get(weight) == 0:
-            return point | {key: first[key] for key in mine if key != weight}
-        slots = [key for key in mine if key.startswith("transform@")]
-        if len(slots) < 2:
-            return point
-        chain = self._legal([str(point[key]) for key in slots])
-        return point | dict(zip(slots, chain, strict=True))
+            mine = [key for key in point if key.split("@")[-1].startswith(f"{self.path}.") and key != weight]
+            point = point | {key: values[key][0] for key in mine}
+        slots = [key for key in (f"transform@{self.path}.transform.{slot}" for slot in SLOTS) if key in point]
+        chain = [point[key] for key in slots]
+        return point | dict(zip(slots, self._legal(chain, [values[key] for key in slots]), strict=True))
 
-    def _legal(self, chain: Sequence[str]) -> list[str]:
-        kept: list[str] = []
+    def _legal(self, chain: Sequence[Value], allowed: Sequence[Sequence[Value]]) -> list[Value]:
+        """The chain without the steps that do not fit."""
+        kept: list[Value] = []
         rank = start_rank(self.source)
         for step in chain:
-            if step != IDENTITY and rank in self.ranks[step]:
+            if step != IDENTITY and rank in self.ranks[str(step)]:
                 kept.append(step)
-                rank = self.ranks[step][rank]
-        return kept + [IDENTITY] * (len(chain) - len(kept))
+                rank = self.ranks[str(step)][rank]
+        kept += [IDENTITY] * (len(chain) - len(kept))
+        if all(step in values for step, values in zip(kept, allowed, strict=True)):
+            return kept
+        return self._in_place(chain, allowed)
+
+    def _in_place(self, chain: Sequence[Value], allowed: Sequence[Sequence[Value]]) -> list[Value]:
+        """The chain with steps that do not fit replaced where they stand, for slots that list no identity."""
+        legal: list[Value] = []
+        rank = start_rank(self.source)
+        for step, values in zip(chain, allowed, strict=True):
+            choices = (step, IDENTITY, *values)
+            legal.append(next((v for v in choices if v in values and rank in self.ranks[str(v)]), step))
+            rank = self.ranks[str(legal[-1])].get(rank, rank)
+        return legal

@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 from uniads.search.space import Weights
 from uniads.search.trial import Trial
 
-GROWABLE = {"candidates", "max_epochs", "max_seconds"}
+GROWABLE = {"candidates", "max_epochs", "max_seconds", "max_failures"}
 """Budgets: a resumed search may raise these."""
 
 Entry = Trial | tuple[int, Weights]

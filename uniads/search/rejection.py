@@ -34,7 +34,7 @@ class Rejection:
             earlier: losses of the trials of the same rung that were known before its batch started.
         """
         if self.max_loss is not None and loss > self.max_loss:
-            return f"val_loss {loss:.4g} above search.rejection.max_loss {self.max_loss:.4g}"
+            return f"loss {loss:.4g} above search.rejection.max_loss {self.max_loss:.4g}"
         if len(earlier) < self.earlier:
             return ""
         middle = median(earlier)
@@ -42,4 +42,4 @@ class Rejection:
         bound = middle + self.mad_factor * spread
         if spread == 0 or loss <= bound:
             return ""
-        return f"val_loss {loss:.4g} above {bound:.4g}, the rung's median + {self.mad_factor:g} MAD"
+        return f"loss {loss:.4g} above {bound:.4g}, the rung's median + {self.mad_factor:g} MAD"
