@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+from hydra.utils import instantiate
 from omegaconf import DictConfig
 from rich.console import Console
 
@@ -16,8 +17,9 @@ from uniads.report.table import outcome_table
 
 def train(cfg: DictConfig, console: Console) -> Outcome:
     """Train as configured, show what came out, and leave it in ``outcome.json``."""
-    for line in data_lines(data_for(cfg), cfg.recipe.batch_size):
-        console.print(line, highlight=False, soft_wrap=True)
+    loss = instantiate(cfg.distiller).formula()
+    for line in [*data_lines(data_for(cfg), cfg.recipe.batch_size), f"loss     {loss}"]:
+        console.print(line, highlight=False, soft_wrap=True, markup=False)
     outcome = fit(cfg)
     directory = Path(cfg.paths.run_dir)
     (directory / "outcome.json").write_text(json.dumps(asdict(outcome), indent=2) + "\n")

@@ -64,7 +64,8 @@ def _trainer(settings: DictConfig, **more: Any) -> Trainer:
 
 
 def hush() -> None:
-    """Keep Lightning's notices, which repeat with every candidate, off the terminal. Errors still show."""
+    """Keep notices that repeat with every candidate off the terminal: Lightning's and W&B's. Errors still show."""
+    os.environ.setdefault("WANDB_SILENT", "true")
     for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch"):
         logging.getLogger(name).setLevel(logging.ERROR)
     for module in ("pytorch_lightning", "lightning_fabric", "torch.optim", "torchmetrics"):

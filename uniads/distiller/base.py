@@ -28,6 +28,10 @@ class Distiller(nn.Module, ABC):
         """Whether the terms look at the teacher's feature maps."""
         return self.needs_teacher
 
+    def formula(self) -> str:
+        """The loss in one line, for a user to read."""
+        return f"{self.task:g} * cross-entropy + {type(self).__name__}"
+
     @abstractmethod
     def adapt(self, student: Knowledge, teacher: Knowledge) -> None:
         """Make the adapters that these shapes need. Called once, before training, with any batch's knowledge."""

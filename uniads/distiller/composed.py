@@ -30,6 +30,9 @@ class Composed(Distiller):
     def needs_features(self) -> bool:
         return any(node.source == "feature" for node in self._nodes().values())
 
+    def formula(self) -> str:
+        return " + ".join([f"{self.task:g} * cross-entropy", *(node.formula() for node in self._nodes().values())])
+
     def adapt(self, student: Knowledge, teacher: Knowledge) -> None:
         for node in self._nodes().values():
             node.adapt(student, teacher)

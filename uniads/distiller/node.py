@@ -81,6 +81,13 @@ class Node(nn.Module):
             distance: Tensor = self.distance(self._view(mine) / self.tau, self._view(theirs) / self.tau)
             return self.weight * self.tau**2 * distance
 
+    def formula(self) -> str:
+        """The term in one line, such as ``0.9 * 4² * Kl(logits / 4)``."""
+        view = f"features[{self.tap}]" if self.source == "feature" else self.source
+        for step in self.transform:
+            view = f"{type(step).__name__}({view})"
+        return f"{self.weight:g} * {self.tau:g}² * {type(self.distance).__name__}({view} / {self.tau:g})"
+
     def _pick(self, knowledge: Knowledge, whose: str) -> Tensor:
         if self.source == "embedding":
             return knowledge.embedding

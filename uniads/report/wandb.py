@@ -63,16 +63,7 @@ class SearchRun(Watcher):
 @contextmanager
 def search_run(directory: Path, name: str, config: Mapping[str, Any]) -> Iterator[SearchRun]:
     """An open W&B run for one search, closed whatever happens."""
-    run = wandb.init(
-        project="uniads",
-        group=name,
-        job_type="search",
-        name=name,
-        dir=directory,
-        mode="online" if has_key() else "offline",
-        config=dict(config),
-        settings=QUIET,
-    )
+    run = _opened(directory, name, "search", config)
     try:
         yield SearchRun(run)
     finally:
@@ -80,15 +71,19 @@ def search_run(directory: Path, name: str, config: Mapping[str, Any]) -> Iterato
 
 
 def training_logger(directory: str, name: str, config: Mapping[str, Any]) -> WandbLogger:
-    """Lightning's logger for one full training, offline without a key."""
-    wandb.setup(QUIET)
+    """Lightning's logger for one full training."""
     wandb.finish()  # or a second training in this process would log into the first one's run
-    return WandbLogger(
-        name=name,
-        save_dir=directory,
+    return WandbLogger(experiment=_opened(Path(directory), name, "training", config))
+
+
+def _opened(directory: Path, name: str, job_type: str, config: Mapping[str, Any]) -> Any:
+    return wandb.init(
         project="uniads",
-        job_type="training",
-        offline=not has_key(),
+        group=name,
+        job_type=job_type,
+        name=name,
+        dir=directory,
+        mode="online" if has_key() else "offline",
         config=dict(config),
         settings=QUIET,
     )
