@@ -41,7 +41,7 @@ PARTS = [
     "+model@teacher.model=resnet8",
     "teacher.recipe.epochs=1",
     "search=tiny",
-    "space=tiny",
+    "space=architecture",
     "launcher=basic",
     "final=false",
 ]

@@ -34,7 +34,9 @@ def space_for(
     Raises:
         ValueError: a key has no value, or fewer than two candidates are left.
     """
-    listed = {key: _listed(key, values, loader) for key, values in cfg.space.dimensions.items() if key not in fixed}
+    genes = student_genes(cfg.space.genes, shared.student) if cfg.space.get("student") else {}
+    free = {key: values for key, values in {**genes, **cfg.space.dimensions}.items() if not _set(key, fixed)}
+    listed = {key: _listed(key, values, loader) for key, values in free.items()}
     rules = _rules(shared.distiller, listed, loader)
     dimensions = {}
     for key, values in listed.items():
@@ -53,6 +55,37 @@ def space_for(
     if space.size < 2:
         raise ValueError("the search space has one point; give at least one key of space.dimensions two values")
     return space
+
+
+def student_genes(genes: Mapping[str, Any], student: DictConfig) -> dict[str, Any]:
+    """The values of the student's keys that are searched; a key that is a list in the student gives one for each entry.
+
+    A student that has none of the keys, such as a network of another library, is fixed: it has no genes.
+
+    Args:
+        genes: values by key of the student; None for a key that is not searched.
+        student: the configured student.
+
+    Raises:
+        ValueError: the student has some of the keys but not all.
+    """
+    known = [key for key in genes if key in student]
+    if unknown := [key for key in genes if key not in student]:
+        if not known:
+            return {}
+        has = ", ".join(str(key) for key in student if key != "_target_")
+        raise ValueError(f"space.genes lists {unknown[0]!r}, which the student does not have; it has {has}")
+    dimensions = {}
+    for key in known:
+        entries = range(len(student[key])) if OmegaConf.is_list(student[key]) else None
+        names = [f"student.{key}"] if entries is None else [f"student.{key}.{entry}" for entry in entries]
+        dimensions.update({name: genes[key] for name in names if genes[key] is not None})
+    return dimensions
+
+
+def _set(key: str, fixed: set[str]) -> bool:
+    """Whether the command line sets a key, or the whole that it is part of."""
+    return any(key == name or key.startswith(f"{name}.") for name in fixed)
 
 
 def _listed(key: str, values: Any, loader: ConfigLoader) -> list[Value]:

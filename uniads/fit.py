@@ -77,13 +77,16 @@ def parts_for(cfg: DictConfig) -> Parts:
     """Build data, teacher, student, distiller and learner. The seed decides the student's and adapters' weights."""
     data = data_for(cfg)
     distiller: Distiller = instantiate(cfg.distiller)
+    recipe = instantiate(cfg.recipe)
+    shape = {"num_classes": data.num_classes, "in_channels": data.channels}
+    with torch.device("meta"):  # so that a mistake in the student shows before a teacher is trained
+        instantiate(chosen(cfg, "student"), **shape)
     teacher_of = _shared_teacher if cfg.trial else teacher_for
     teacher = teacher_of(cfg, data) if distiller.needs_teacher else None
     pl.seed_everything(cfg.seed, verbose=False)
     student = new_network(chosen(cfg, "student"), data)
     if teacher:
         distiller.adapt(knowledge_of(student, example(data)), knowledge_of(teacher.network, example(data)))
-    recipe = instantiate(cfg.recipe)
     asked = _asked(cfg, data, distiller, teacher) if teacher else None
     learner = Learner(student, distiller, recipe, cfg.epochs, data.num_classes, asked)
     return Parts(data, student, distiller, learner, teacher)

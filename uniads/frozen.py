@@ -10,7 +10,7 @@ from torch import Tensor
 
 from uniads.data.loader import Loader
 from uniads.knowledge import Batch, Knowledge
-from uniads.model.base import Network, channels_last
+from uniads.model.base import Network, laid_out
 
 Teacher = Callable[[Batch, int], Knowledge]
 """The knowledge of a batch of the given epoch, from 0."""
@@ -20,20 +20,21 @@ class Frozen:
     """A network in eval mode, without gradients, outside of the learner's state.
 
     It is no submodule of what holds it, so it gets into no optimizer and no checkpoint, and ``train()`` does not reach
-    it. Its weights lie in the channels_last layout, which is faster.
+    it.
 
     Args:
         network: used as it is, not copied.
     """
 
     def __init__(self, network: Network) -> None:
-        self.network = channels_last(network.eval().requires_grad_(False))
+        self.network = network.eval().requires_grad_(False)
+        self._layout = laid_out(network)
 
     @torch.no_grad()
     def __call__(self, batch: Batch, epoch: int) -> Knowledge:
         """The network's knowledge of a batch, whatever the epoch."""
         self.network.to(batch.image.device)
-        knowledge: Knowledge = self.network(batch.image)
+        knowledge: Knowledge = self.network(batch.image.contiguous(memory_format=self._layout))
         return knowledge
 
 

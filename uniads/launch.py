@@ -11,6 +11,7 @@ from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.plugins import Plugins
+from hydra.errors import InstantiationException
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig
@@ -50,7 +51,9 @@ def run_trial(cfg: DictConfig) -> Answer:
 
 
 def _reason(error: BaseException) -> str:
-    """The first line of an error."""
+    """The first line of an error, or of what Hydra wraps in its own."""
+    if isinstance(error, InstantiationException) and error.__cause__:
+        error = error.__cause__
     return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
 
 

@@ -12,8 +12,8 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from uniads.distiller.base import Distiller
 from uniads.frozen import Teacher
-from uniads.knowledge import Batch
-from uniads.model.base import Network, channels_last
+from uniads.knowledge import Batch, Knowledge
+from uniads.model.base import Network, laid_out
 from uniads.recipe import Recipe
 
 
@@ -47,7 +47,8 @@ class Learner(LightningModule):
         super().__init__()
         if distiller.needs_teacher and teacher is None:
             raise ValueError("this distiller needs a teacher; give one, or use distiller=plain")
-        self.student = channels_last(student)
+        self.student = student
+        self._layout = laid_out(student)
         self.distiller = distiller
         self.recipe, self.epochs = recipe, epochs
         self.teacher = teacher
@@ -60,7 +61,7 @@ class Learner(LightningModule):
         self._sums = {}
 
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
-        student = self.student(batch.image)
+        student = self._known(batch)
         terms = {}
         if self.teacher is not None and self.distiller.needs_teacher:
             terms = self.distiller(student, self.teacher(batch, self.current_epoch), batch)
@@ -68,6 +69,10 @@ class Learner(LightningModule):
         loss = self.distiller.task * task + sum(terms.values())
         self._note({"loss": loss, "task": task, **terms}, len(batch.label))
         return {"loss": loss, "task": task.detach()}
+
+    def _known(self, batch: Batch) -> Knowledge:
+        knowledge: Knowledge = self.student(batch.image.contiguous(memory_format=self._layout))
+        return knowledge
 
     def _note(self, values: dict[str, Tensor], images: int) -> None:
         """Sum up on the device; reading a value here would wait for the device in every step."""
@@ -88,7 +93,7 @@ class Learner(LightningModule):
         self._score(batch, "test")
 
     def _score(self, batch: Batch, part: str) -> None:
-        logits = self.student(batch.image).logits.float()
+        logits = self._known(batch).logits.float()
         self.loss.update(F.cross_entropy(logits, batch.label, reduction="none"))
         self.acc1.update(logits, batch.label)
         self.log_dict({f"{part}/loss": self.loss, f"{part}/acc1": self.acc1}, on_step=False, on_epoch=True)

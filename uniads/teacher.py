@@ -16,6 +16,8 @@ from uniads.distiller.composed import Composed
 from uniads.learner import Learner
 from uniads.model import checkpoint
 from uniads.model.base import Network
+from uniads.model.published import CIFAR100
+from uniads.options import conf_dir
 from uniads.training import score, train_quietly
 
 
@@ -25,8 +27,8 @@ class Teacher:
 
     Attributes:
         network: on the CPU, to be frozen by the learner.
-        file: where its weights are kept.
-        val_acc1: top-1 accuracy on the validation split when it was stored; None for a file of the user's.
+        file: where its weights are kept, or the name of published weights that it was built with.
+        val_acc1: top-1 accuracy on the validation split when it was stored; None for weights from elsewhere.
         trained: whether it was trained just now.
     """
 
@@ -78,6 +80,8 @@ def _facts(data: DictConfig) -> dict[str, Any]:
 def teacher_for(cfg: DictConfig, data: Data) -> Teacher:
     """The teacher that a configuration asks for: a file of the user's, a stored one, or a newly trained one.
 
+    A network that says where its weights are from, in an attribute ``weights``, is a teacher as it is built.
+
     Raises:
         ValueError: there are no weights and ``teacher.train`` is false, or a file does not fit the model.
         FileNotFoundError: ``teacher.checkpoint`` names no file.
@@ -87,6 +91,9 @@ def teacher_for(cfg: DictConfig, data: Data) -> Teacher:
         file = Path(cfg.teacher.checkpoint)
         checkpoint.load(network, checkpoint.read(file)["model"], str(file))
         return Teacher(network, file, None)
+    weights = getattr(network, "weights", None)
+    if weights is not None:
+        return Teacher(network, Path(weights), None)
     name = f"{type(network).__name__.lower()}-{store_key(cfg)}.pt"
     file = Path(cfg.paths.teacher_dir) / name
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -128,3 +135,21 @@ def measured_accuracy(teacher: Teacher, cfg: DictConfig, data: Data) -> float:
     recipe = instantiate(cfg.teacher.recipe)
     learner = Learner(teacher.network, Composed(task=1.0), recipe, recipe.epochs, data.num_classes)
     return score(learner, data, "val", cfg.trainer)["acc1"]
+
+
+def published_acc1(model: DictConfig | str, data: Data | str) -> float | None:
+    """The published test accuracy of a teacher, 0 to 1; None where there is none.
+
+    Args:
+        model: the configuration of a network, or an option of the group ``model``.
+        data: a data set, or an option of the group ``data``.
+    """
+    name = data if isinstance(data, str) else f"{type(data).__name__}{data.num_classes}".lower()
+    if name != "cifar100":
+        return None
+    if isinstance(model, str):
+        return CIFAR100.get(model)
+    for option, acc1 in CIFAR100.items():
+        if model == OmegaConf.load(conf_dir() / "model" / f"{option}.yaml"):
+            return acc1
+    return None

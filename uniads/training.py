@@ -59,6 +59,7 @@ def quiet_trainer(settings: DictConfig, **more: Any) -> Trainer:
 
 
 def _trainer(settings: DictConfig, **more: Any) -> Trainer:
+    device_of(settings)  # or Lightning would say less about a GPU that is missing
     trainer: Trainer = instantiate(settings, **more)
     return trainer
 

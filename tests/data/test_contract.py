@@ -12,11 +12,13 @@ from uniads.options import conf_dir
 
 LOCAL = ("digits", "fake")
 DOWNLOADED = ("cifar10", "cifar100")
+STREAMED = ("imagefolder", "imagenet")
+"""Read from a folder of the user's; see test_folder.py."""
 SHAPES = {"digits": (1, 8, 8), "fake": (3, 32, 32)}
 
 
 def test_every_option_is_tested() -> None:
-    assert set(options("data")) == {*LOCAL, *DOWNLOADED}
+    assert set(options("data")) == {*LOCAL, *DOWNLOADED, *STREAMED}
 
 
 @pytest.mark.parametrize("name", LOCAL)

@@ -41,7 +41,9 @@ def test_equal_channels_need_no_trained_part() -> None:
     align = Align((2, 4, 8, 8), (2, 4, 2, 2))
     assert not list(align.parameters())
     student = torch.randn(2, 4, 8, 8)
-    torch.testing.assert_close(align(student, torch.randn(2, 4, 2, 2))[0], student.reshape(2, 4, 2, 4, 2, 4).mean((3, 5)))
+    torch.testing.assert_close(
+        align(student, torch.randn(2, 4, 2, 2))[0], student.reshape(2, 4, 2, 4, 2, 4).mean((3, 5))
+    )
 
 
 def test_the_trained_part_sees_the_student_alone() -> None:

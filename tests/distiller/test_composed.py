@@ -45,7 +45,9 @@ def known() -> tuple[Knowledge, Knowledge]:
 
 
 def test_terms_carry_the_names_of_their_nodes(known: tuple[Knowledge, Knowledge]) -> None:
-    distiller = Composed(final=Node("logits", L2(), {}), last=Node("embedding", L2(), {}), middle=Node("feature", L2(), {}, tap=1))
+    distiller = Composed(
+        final=Node("logits", L2(), {}), last=Node("embedding", L2(), {}), middle=Node("feature", L2(), {}, tap=1)
+    )
     distiller.adapt(*known)
     assert list(distiller(*known, batch())) == ["final", "last", "middle"]
 

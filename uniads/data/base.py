@@ -28,7 +28,7 @@ class Images(NamedTuple):
 
 
 class Data(ABC):
-    """A data set that lives in memory.
+    """A data set that lives in memory, or, where a subclass has its own ``label`` and ``loader``, in files.
 
     The validation split is held out of the training set: ``val_fraction`` of each class, chosen by ``split_seed``
     alone. The test set is read when ``test`` is first called, not before.
@@ -96,8 +96,9 @@ class Data(ABC):
     @cached_property
     def _split(self) -> tuple[Tensor, Tensor]:
         """Indices into the training set: to train on, and held out."""
-        used, _ = stratified(self._train.label, 1 - self.fraction, self.split_seed)
-        train, val = stratified(self._train.label[used], self.val_fraction, self.split_seed)
+        label = self.label(train=True)
+        used, _ = stratified(label, 1 - self.fraction, self.split_seed)
+        train, val = stratified(label[used], self.val_fraction, self.split_seed)
         return used[train], used[val]
 
     @property
@@ -115,21 +116,27 @@ class Data(ABC):
         """Shuffled, augmented batches of the images to train on."""
         train, val = self._split
         index = train if self.holdout else torch.cat([train, val]).sort().values
-        return self._loader(self._train, index, batch_size, device, self.augment)
+        return self.loader(True, index, batch_size, device, augmented=True)
 
     @final
     def val(self, batch_size: int, device: torch.device | str = "cpu") -> Loader:
         """Plain batches of the validation split."""
-        return self._loader(self._train, self._split[1], batch_size, device)
+        return self.loader(True, self._split[1], batch_size, device, augmented=False)
 
     @final
     def test(self, batch_size: int, device: torch.device | str = "cpu") -> Loader:
         """Plain batches of the test set."""
-        return self._loader(self._test, torch.arange(len(self._test.label)), batch_size, device)
+        return self.loader(False, torch.arange(len(self.label(train=False))), batch_size, device, augmented=False)
 
-    def _loader(
-        self, images: Images, index: Tensor, batch_size: int, device: torch.device | str, augment: Augment | None = None
+    def label(self, train: bool) -> Int[Tensor, " n"]:
+        """The class of each image of the training set, or of the test set, in the set's own order."""
+        return (self._train if train else self._test).label
+
+    def loader(
+        self, train: bool, index: Int[Tensor, " k"], batch_size: int, device: torch.device | str, augmented: bool
     ) -> Loader:
+        """Batches of some images of the training set, or of the test set: shuffled and augmented, or plain."""
+        images = self._train if train else self._test
         return Loader(
             images.pixels.to(device),
             images.label.to(device),
@@ -137,6 +144,6 @@ class Data(ABC):
             batch_size,
             self.mean,
             self.std,
-            augment,
+            self.augment if augmented else None,
             self.seed,
         )

@@ -86,5 +86,4 @@ class Loader:
         return batches
 
     def _normal(self, pixels: Tensor) -> Tensor:
-        image = torch.addcmul(self._shift, pixels.float(), self._scale)
-        return image.contiguous(memory_format=torch.channels_last)
+        return torch.addcmul(self._shift, pixels.float(), self._scale)

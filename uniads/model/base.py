@@ -1,15 +1,12 @@
 """What every network of the zoo promises."""
 
 from abc import ABC, abstractmethod
-from typing import TypeVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from uniads.knowledge import Knowledge
-
-Net = TypeVar("Net", bound=nn.Module)
 
 
 class Network(nn.Module, ABC):
@@ -20,13 +17,25 @@ class Network(nn.Module, ABC):
         """Feature maps, embedding and logits of a batch of normalised images."""
 
 
-def channels_last(network: Net) -> Net:
-    """The network with its weights in the layout in which convolutions are faster, on CPUs and GPUs alike.
+def laid_out(network: nn.Module) -> torch.memory_format:
+    """Put a network's weights into the faster safe memory layout; its images belong into the same one.
 
-    The layout changes no weight and no shape; sums may be taken in another order.
+    That is channels_last, on CPUs and GPUs alike, but for networks with a strided 1x1 convolution of fewer than 16
+    input channels: oneDNN writes past its buffer in that convolution's backward pass (uxlfoundation/oneDNN#6035). The
+    layout changes no weight and no shape; sums may be taken in another order.
     """
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return network
+    layout = torch.contiguous_format if any(map(_overflows, network.modules())) else torch.channels_last
+    network.to(memory_format=layout)  # type: ignore[call-overload]
+    return layout
+
+
+def _overflows(module: nn.Module) -> bool:
+    return (
+        isinstance(module, nn.Conv2d)
+        and module.kernel_size == (1, 1)
+        and module.stride != (1, 1)
+        and module.in_channels < 16
+    )
 
 
 def count_params(network: nn.Module) -> int:

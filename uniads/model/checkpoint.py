@@ -4,15 +4,23 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
+from struct import error as StructError
+from typing import Any, TypeGuard
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 CONVERT = (
     "python -c \"import torch; f = torch.load(FILE, weights_only=False, map_location='cpu'); "
     "torch.save({'model': f['model']}, NEW)\""
 )
+
+PARALLEL = "module."
+DAMAGED = (
+    RuntimeError, EOFError, OSError, LookupError, ValueError, TypeError, AttributeError, AssertionError, StructError,
+    OverflowError, MemoryError,
+)  # fmt: skip
+"""What ``torch.load`` raises on files whose bytes were cut or changed, beside ``UnpicklingError``."""
 
 
 def save(network: nn.Module, file: Path, **facts: Any) -> None:
@@ -31,7 +39,10 @@ def save(network: nn.Module, file: Path, **facts: Any) -> None:
 
 
 def read(file: Path) -> dict[str, Any]:
-    """What ``save`` wrote: the weights under ``model``, and the facts.
+    """What ``save`` wrote, or another's file: the weights under ``model``, and the facts beside them.
+
+    Another's file holds its weights under ``model`` or ``state_dict``, or holds nothing else. It may come from a GPU,
+    be of the format before PyTorch 1.6, and have the ``module.`` of DataParallel before every name.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -44,28 +55,60 @@ def read(file: Path) -> dict[str, Any]:
     except UnpicklingError as error:
         raise ValueError(
             f"{file} is damaged, or holds objects beside weights, which are not loaded since they could run code "
-            f"({str(error).splitlines()[0]}); if you trust whoever made it, convert it once: {CONVERT}"
+            f"({_first_line(error)}); if you trust whoever made it, convert it once: {CONVERT}"
         ) from None
-    except (RuntimeError, EOFError, OSError, KeyError, ValueError) as error:
-        raise ValueError(
-            f"{file} is no whole checkpoint ({str(error).splitlines()[0]}); fetch or make it anew"
-        ) from None
-    if not isinstance(content, dict) or not isinstance(content.get("model"), Mapping):
-        raise ValueError(f"{file} holds no 'model' with weights; wrap them: torch.save({{'model': state_dict}}, FILE)")
-    return content
+    except DAMAGED as error:
+        raise ValueError(f"{file} is no whole checkpoint ({_first_line(error)}); fetch or make it anew") from None
+    facts = content if isinstance(content, Mapping) else {}
+    for weights in (facts.get("model"), facts.get("state_dict"), facts):
+        if _are_weights(weights):
+            return {**({} if weights is facts else facts), "model": _without_module(weights)}
+    raise ValueError(f"{file} holds no 'model' with weights; wrap them: torch.save({{'model': state_dict}}, FILE)")
 
 
-def load(network: nn.Module, weights: Mapping[str, Any], name: str) -> None:
-    """Put weights into a network, strictly.
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _are_weights(thing: Any) -> TypeGuard[Mapping[str, Tensor]]:
+    """Whether it maps names to tensors, one at least."""
+    return (
+        isinstance(thing, Mapping)
+        and bool(thing)
+        and all(isinstance(name, str) and isinstance(value, Tensor) for name, value in thing.items())
+    )
+
+
+def _without_module(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The weights without the prefix that DataParallel puts before every name."""
+    every = all(name.startswith(PARALLEL) for name in weights)
+    return {name.removeprefix(PARALLEL) if every else name: value for name, value in weights.items()}
+
+
+def load(network: nn.Module, weights: Mapping[str, Tensor], name: str) -> None:
+    """Put weights into a network: all of them, each in its shape, or none.
+
+    Only the counters of batch norm may be missing, which PyTorch 0.4.0 did not keep yet; they become 0.
 
     Raises:
-        ValueError: they belong to another architecture.
+        ValueError: the weights belong to another architecture; the network is as before.
     """
-    try:
-        network.load_state_dict(weights)
-    except RuntimeError as error:
-        lines = str(error).splitlines()
+    own = network.state_dict()
+    counters = {key: torch.zeros_like(value) for key, value in own.items() if key.endswith("num_batches_tracked")}
+    given = {**counters, **weights}
+    differences = {
+        "missing": [key for key in own if key not in given],
+        "unknown": [key for key in given if key not in own],
+        "of another shape": [
+            f"{key} {tuple(given[key].shape)} instead of {tuple(own[key].shape)}"
+            for key in own
+            if key in given and given[key].shape != own[key].shape
+        ],
+    }
+    found = [f"{what}: {', '.join(keys[:3])}{' ...' if keys[3:] else ''}" for what, keys in differences.items() if keys]
+    if found:
         raise ValueError(
             f"{name} holds the weights of another network than {type(network).__name__} as configured "
-            f"({' '.join(line.strip() for line in lines[1:3])}); choose the model that it was made with"
-        ) from None
+            f"({'; '.join(found)}); choose the model, classes and channels that it was made with"
+        )
+    network.load_state_dict(given)

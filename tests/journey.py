@@ -1,0 +1,76 @@
+"""The commands and their configurations as tests use them: on small networks and small data."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig
+
+from uniads.command import FULL
+from uniads.options import conf_dir
+
+EASY = (
+    "data=fake", "data.num_classes=4", "data.image_size=[1,8,8]", "data.train_size=320", "data.test_size=40",
+    "data.noise=4", "data.padding=1", "data.flip=false",
+)  # fmt: skip
+"""Images that a small network tells apart after an epoch."""
+
+SMALL = (
+    "+pair=resnet56-resnet20", "model@teacher.model=resnet14", "model@student=resnet8", *EASY,
+    "recipe.batch_size=16", "recipe.epochs=3", "recipe.milestones=[2]",
+    "teacher.recipe.batch_size=16", "teacher.recipe.epochs=5", "callback=none", "logger=csv",
+)  # fmt: skip
+"""A training that takes a second."""
+
+LIGHTNING = [
+    pytest.mark.filterwarnings(f"ignore:::{module}")
+    for module in ("pytorch_lightning", "lightning_fabric", "torch.optim", "torchmetrics")
+]
+"""Marks of tests that train: what the commands keep off the terminal is no error there."""
+
+
+class Ended(NamedTuple):
+    """How a command ended, and what it printed."""
+
+    code: int
+    out: str
+    error: str
+
+
+def configured(*overrides: str, root: str = "train") -> DictConfig:
+    """A command's configuration."""
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        return compose(root, list(overrides))
+
+
+def small(directory: Path, *overrides: str) -> DictConfig:
+    """The configuration of a small training in a directory of its own."""
+    places = (f"paths.run_dir={directory}", f"paths.teacher_dir={directory.parent / 'teachers'}")
+    return configured(*SMALL, *places, *overrides)
+
+
+class Commands:
+    """Runs commands in this process, as their ``main`` runs in its own."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, capture: pytest.CaptureFixture[str]) -> None:
+        self.patch, self.capture = patch, capture
+
+    def __call__(self, main: Callable[[], None], *arguments: str) -> Ended:
+        """Run a command to its end."""
+        self.patch.setattr(sys, "argv", [main.__module__, *arguments])
+        self.patch.setenv(FULL, "0")
+        GlobalHydra.instance().clear()
+        self.capture.readouterr()
+        error = ""
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            # The interpreter prints a text that a program exits with, and returns 1 for it.
+            code, error = (1, end.code) if isinstance(end.code, str) else (int(end.code or 0), "")
+        out, printed = self.capture.readouterr()
+        return Ended(code, out, printed + error)

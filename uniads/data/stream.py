@@ -1,0 +1,144 @@
+"""Batches out of image files, decoded and augmented by worker processes."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import final
+
+import torch
+from jaxtyping import Int, UInt8
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+from torchvision.datasets.folder import default_loader
+
+from uniads.data.augment import epoch_generator
+from uniads.data.loader import Loader
+from uniads.knowledge import Batch
+
+Transform = Callable[[Image.Image], UInt8[Tensor, "c h w"]]
+
+MOST_WORKERS = 8
+"""More are only used where they are asked for."""
+
+UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, IndexError, Image.DecompressionBombError)
+"""What PIL raises for files that are no images, damaged or cut off."""
+
+
+def usable_workers(workers: int | None) -> int:
+    """Worker processes: as many as asked for, or one for each core that this process may use, at most 8.
+
+    Raises:
+        ValueError: a negative number is asked for.
+    """
+    if workers is None:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return min(MOST_WORKERS, cores)
+    if workers < 0:
+        raise ValueError(f"data.workers must be 0 or more, or null for one a core, got {workers}")
+    return workers
+
+
+@final
+class Views(Dataset[Tensor | ValueError]):
+    """Images of one epoch as a network sees them, in bytes, a batch at a time.
+
+    What an image is cropped and flipped to depends on (seed, epoch, index) and on nothing else, whichever process
+    does it.
+
+    Args:
+        files: paths of all images of the set.
+        transform: from a PIL image in RGB to bytes; draws from torch's global CPU generator.
+        seed: of the augmentation.
+        epoch: from 0.
+    """
+
+    def __init__(self, files: Sequence[str], transform: Transform, seed: int, epoch: int) -> None:
+        self.files, self.transform, self.seed, self.epoch = files, transform, seed, epoch
+
+    def __getitem__(self, index: list[int]) -> UInt8[Tensor, "b c h w"] | ValueError:
+        """These images; an error is returned, since one that is raised in a worker comes with the worker's stack."""
+        try:
+            return torch.stack([self._view(each) for each in index])
+        except ValueError as error:
+            return error
+
+    def _view(self, index: int) -> UInt8[Tensor, "c h w"]:
+        file = self.files[index]
+        try:
+            image = default_loader(file)
+        except UNREADABLE as error:
+            raise ValueError(f"{file} can't be read as an image ({error}); replace it, or remove it") from None
+        with torch.random.fork_rng(devices=[]):
+            # Not torch.manual_seed, which would set the generators of all GPUs too.
+            drawn = epoch_generator(self.seed, self.epoch, f"view{index}")
+            torch.default_generator.manual_seed(drawn.initial_seed())
+            return self.transform(image)
+
+
+@final
+class StreamLoader(Loader):
+    """Batches out of files; all else is as in ``Loader``.
+
+    Args:
+        files: paths of all images of the set.
+        label: their classes.
+        transform: see ``Views``.
+        workers: processes that read ahead; 0 reads in this one.
+        index: which images belong to this part.
+        batch_size: images a batch, above 0.
+        mean: per channel, of pixels scaled to [0, 1].
+        std: per channel, of pixels scaled to [0, 1].
+        device: where the batches are wanted.
+        shuffled: whether every epoch has an order of its own.
+        seed: of order and augmentation.
+    """
+
+    def __init__(
+        self,
+        files: Sequence[str],
+        label: Int[Tensor, " n"],
+        transform: Transform,
+        workers: int,
+        index: Int[Tensor, " k"],
+        batch_size: int,
+        mean: Sequence[float],
+        std: Sequence[float],
+        device: torch.device | str,
+        shuffled: bool,
+        seed: int,
+    ) -> None:
+        # No pixels are kept; a blank pixel says on which device the batches are wanted.
+        blank = torch.zeros(1, 1, 1, 1, dtype=torch.uint8, device=device).expand(len(label), -1, -1, -1)
+        super().__init__(blank, label.to(device), index, batch_size, mean, std, seed=seed)
+        self.files, self.transform, self.workers, self.shuffled = files, transform, workers, shuffled
+
+    def __iter__(self) -> Iterator[Batch]:
+        """An epoch.
+
+        Raises:
+            ValueError: a file can't be read as an image.
+        """
+        device, order = self.pixels.device, self.index
+        if self.shuffled:
+            order = order[torch.randperm(len(order), generator=epoch_generator(self.seed, self.epoch, "order"))]
+        batches = self._batches(order)
+        for index, pixels in zip(batches, self._reader(batches), strict=True):
+            if isinstance(pixels, ValueError):
+                raise pixels
+            index = index.to(device)
+            yield Batch(self._normal(pixels.to(device, non_blocking=True)), self.label[index], index)
+
+    def _reader(self, batches: Sequence[Tensor]) -> DataLoader[Tensor | ValueError]:
+        workers = min(self.workers, len(batches))
+        # A job of a parallel launcher can't start workers in any other way.
+        context = "fork" if workers and sys.platform == "linux" else None
+        return DataLoader(
+            Views(self.files, self.transform, self.seed, self.epoch),
+            batch_size=None,
+            sampler=[batch.tolist() for batch in batches],
+            num_workers=workers,
+            multiprocessing_context=context,
+            pin_memory=self.pixels.device.type == "cuda",
+            generator=torch.Generator(),  # else it would draw from the global one
+        )

@@ -1,0 +1,70 @@
+"""timm's classifiers."""
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from importlib import import_module
+from typing import Any
+
+from uniads.model.taps import Tapped
+
+
+def timm(
+    name: str,
+    weights: str | None = None,
+    features: Sequence[str] | None = None,
+    embedding: str | None = None,
+    nhwc: bool | None = None,
+    num_classes: int = 1000,
+    in_channels: int = 3,
+    **more: Any,
+) -> Tapped:
+    """One of timm's image classifiers, seen through its taps.
+
+    Args:
+        name: as in ``timm.list_models()``; a tag of its weights may follow, as in ``resnet18.a1_in1k``.
+        weights: ``DEFAULT`` for the weights that the name stands for, which are downloaded; None for random ones.
+        features: see ``Tapped``.
+        embedding: see ``Tapped``.
+        nhwc: see ``Tapped``; None: what the network says of itself.
+        num_classes: number of classes.
+        in_channels: channels of the image.
+        more: arguments of ``timm.create_model``, such as ``img_size``.
+
+    Raises:
+        ValueError: timm is not installed or knows no such network, or the weights are for other classes.
+        FileNotFoundError: the weights can't be downloaded.
+    """
+    try:
+        library, layers = import_module("timm"), import_module("timm.layers")
+    except ModuleNotFoundError:
+        raise ValueError(f"the model {name} needs timm, which is not installed: pip install uniads[timm]") from None
+    if not library.is_model(name):
+        near = get_close_matches(name, library.list_models()) or library.list_models()[:3]
+        raise ValueError(f"timm has no classifier {name!r}; near: {', '.join(near)}")
+    if weights not in (None, "DEFAULT"):
+        raise ValueError(f"timm's weights are DEFAULT or null, got {weights!r}; a tag belongs to the name: {name}.TAG")
+    classes = library.get_pretrained_cfg(name).num_classes
+    if weights is not None and classes != num_classes:
+        raise ValueError(
+            f"the weights of {name} are for {classes} classes, the data has {num_classes}; use weights=null and train "
+            "it, or give teacher.checkpoint=FILE"
+        )
+    try:
+        settings = {"num_classes": num_classes, "in_chans": in_channels, **more}
+        network = library.create_model(name, pretrained=weights is not None, **settings)
+    except OSError as error:
+        raise FileNotFoundError(
+            f"the weights of {name} can't be downloaded ({error}); fetch them elsewhere and give "
+            "teacher.checkpoint=FILE"
+        ) from None
+    return Tapped(
+        network,
+        features,
+        embedding,
+        nhwc=str(getattr(network, "output_fmt", "NCHW")) == "NHWC" if nhwc is None else nhwc,
+        image_size=more.get("img_size") or network.pretrained_cfg["input_size"][-1],
+        weights=weights and f"timm-{name}",
+        num_classes=num_classes,
+        in_channels=in_channels,
+        opaque=(*layers.get_notrace_modules(), *layers.get_notrace_functions()),
+    )
