@@ -123,7 +123,7 @@ class Launch:
             self._launch(trials)
         except KeyboardInterrupt:
             raise
-        except BaseException as error:
+        except BaseException:
             # Joblib, Ray and Submitit give up a whole batch when one worker dies. Whoever had started is a suspect.
             left = [trial for trial in trials if not self._file(trial).exists()]
             suspects = [trial for trial in left if self._started(trial)]
@@ -134,7 +134,6 @@ class Launch:
                 raise
             if others:
                 self._run(others)
-            del error
 
     def _alone(self, trial: Trial) -> None:
         try:
