@@ -199,7 +199,7 @@ def test_epochs_to_squeeze_to_must_be_above_0() -> None:
 def test_recipes_are_those_of_their_sources(name: str) -> None:
     recipe = configured(f"recipe={name}").recipe
     known = {
-        "crd": (240, 64, 0.05, [150, 180, 210]), "paper": (240, 128, 0.1, [100, 150]), "quick": (8, 32, 0.02, [5, 7])
+        "crd": (240, 64, 0.05, [150, 180, 210]), "paper": (240, 128, 0.1, [100, 150]), "quick": (6, 32, 0.02, [4, 5])
     }  # fmt: skip
     assert (recipe.epochs, recipe.batch_size, recipe.lr, recipe.milestones) == known[name]
     assert (recipe.momentum, recipe.weight_decay, recipe.gamma) == (0.9, 5e-4, 0.1)

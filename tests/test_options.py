@@ -1,7 +1,9 @@
 """The YAML files are the registry: listed, built from Python, and found wherever the package lies."""
 
+import os
 import subprocess
 import sys
+import venv
 from pathlib import Path
 
 import pytest
@@ -78,21 +80,20 @@ def test_the_editable_install_finds_the_checkouts_files(where: str, tmp_path: Pa
 
 @pytest.mark.slow
 def test_a_wheel_carries_its_files(tmp_path: Path) -> None:
-    wheels, site = tmp_path / "wheels", tmp_path / "site"
-    build_wheel = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(wheels), str(ROOT)]
-    subprocess.run(build_wheel, capture_output=True, check=True, timeout=300)
-    (wheel,) = wheels.glob("*.whl")
-    installer = [sys.executable, "-m", "pip"]
-    if subprocess.run([*installer, "--version"], capture_output=True, check=False).returncode:
-        installer = [str(Path(sys.executable).parent / "uv"), "pip"]
-    subprocess.run(
-        [*installer, "install", "--quiet", "--no-deps", "--target", str(site), str(wheel)],
-        capture_output=True, check=True, timeout=300,
-    )  # fmt: skip
-    code = f"import sys; sys.path.insert(0, {str(site)!r}); {LIST}"
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
+    """Installed alone into a new environment: listing options needs no dependency."""
+    make = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)]
+    subprocess.run(make, capture_output=True, check=True, timeout=300)
+    (wheel,) = tmp_path.glob("uniads-*.whl")
+    venv.create(tmp_path / "fresh", with_pip=True)
+    python = tmp_path / "fresh" / ("Scripts" if os.name == "nt" else "bin") / "python"
+    install = [str(python), "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", str(wheel)]
+    subprocess.run(install, capture_output=True, check=True, timeout=300)
+    ended = subprocess.run(
+        [str(python), "-c", LIST], capture_output=True, text=True, check=True, cwd=tmp_path, timeout=120
+    )
     place, *names = ended.stdout.split()
-    assert Path(place) == site / "uniads" / "conf"
+    assert tmp_path / "fresh" in Path(place).parents
+    assert Path(place).parent.name == "uniads"
     assert tuple(names) == options("transform")
     ours = {str(file.relative_to(conf_dir())) for file in conf_dir().rglob("*.yaml")}
     assert {str(file.relative_to(place)) for file in Path(place).rglob("*.yaml")} == ours
