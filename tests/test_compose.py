@@ -62,8 +62,8 @@ def test_a_recipe_follows_the_data_and_yields_to_the_user() -> None:
     pair = f"+pair={PAIRS[0]}"
     assert configured(pair, "data=cifar100").recipe.epochs == 240
     assert configured(pair, "data=cifar100").teacher.recipe.epochs == 240
-    assert configured(pair, "data=digits").recipe.epochs == 8
-    assert configured(pair, "data=cifar100", "recipe=quick").recipe.epochs == 8
+    assert configured(pair, "data=digits").recipe.epochs == 6
+    assert configured(pair, "data=cifar100", "recipe=quick").recipe.epochs == 6
 
 
 def test_an_option_that_is_none_does_not_compose() -> None:

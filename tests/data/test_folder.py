@@ -324,7 +324,7 @@ def test_imagenet_brings_its_own_recipe_and_a_folder_does_not() -> None:
     for recipe in (cfg.recipe, cfg.teacher.recipe):
         assert (recipe.epochs, recipe.batch_size, recipe.lr, recipe.weight_decay) == (100, 256, 0.1, 1e-4)
         assert recipe.milestones == [30, 60, 90]
-    assert configured("data=imagenet", "recipe=quick", *networks).recipe.epochs == 8
+    assert configured("data=imagenet", "recipe=quick", *networks).recipe.epochs == 6
     assert configured("data=imagefolder", *networks).recipe == configured(*networks).recipe
 
 

@@ -175,13 +175,6 @@ def test_tokens_become_a_map_row_by_row_without_the_class_token(tokens, first):
     assert torch.equal(feature[1, 2], torch.arange(first, first + 9.0).view(3, 3))
 
 
-def test_constants_of_the_code_move_with_the_network():
-    network = tapped(Tokens(9), features=["norm"]).double()
-    assert {value.dtype for value in network.buffers()} == {torch.float64}
-    assert network(images().double()).features[0].dtype is torch.float64
-    assert set(network.state_dict()) == {"head.weight", "head.bias"}
-
-
 def test_maps_with_channels_last_are_turned():
     class Last(Plain):
         def forward(self, image):

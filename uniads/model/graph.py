@@ -45,8 +45,6 @@ class Graph:
         tracer = NodePathTracer(**tracer_arguments(opaque))
         with mode(network, training):
             self.graph = tracer.trace(network)
-        for node in self.graph.nodes:
-            _keep_constant(network, str(node.target) if node.op == "get_attr" else "")
         self.network = network
         self.names: dict[fx.Node, str] = {
             node: name for node, name in tracer.node_to_qualname.items() if node.op not in ("placeholder", "output")
@@ -84,8 +82,8 @@ class Graph:
         module = fx.GraphModule(self.network, self.graph)
         module.graph.eliminate_dead_code()
         module.recompile()
-        # Only its compiled code is used, on the network itself: so weights and buffers exist once, wherever the network
-        # is moved or copied to.
+        # Not the module but its compiled code is used, on the network itself: so weights and buffers exist once,
+        # and moving, copying or saving the network is nobody else's business.
         forward: Callable[[nn.Module, Tensor], tuple[Any, ...]] = type(module).forward
         return forward
 
@@ -166,14 +164,6 @@ class Shapes(fx.Interpreter):
         elif isinstance(value, list | tuple) and any(isinstance(item, Tensor) for item in value):
             self.of[n] = None
         return value
-
-
-def _keep_constant(network: nn.Module, name: str) -> None:
-    """Make a buffer of a tensor that tracing left in the network as a plain attribute, so that it moves along."""
-    value = network.__dict__.get(name)
-    if isinstance(value, Tensor):
-        delattr(network, name)
-        network.register_buffer(name, value, persistent=False)
 
 
 @contextmanager

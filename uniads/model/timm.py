@@ -35,7 +35,7 @@ def timm(
         FileNotFoundError: the weights can't be downloaded.
     """
     try:
-        library, parts = import_module("timm"), import_module("timm.models")
+        library, layers = import_module("timm"), import_module("timm.layers")
     except ModuleNotFoundError:
         raise ValueError(f"the model {name} needs timm, which is not installed: pip install uniads[timm]") from None
     if not library.is_model(name):
@@ -61,10 +61,10 @@ def timm(
         network,
         features,
         embedding,
-        nhwc=getattr(network, "output_fmt", "NCHW") == "NHWC" if nhwc is None else nhwc,
+        nhwc=str(getattr(network, "output_fmt", "NCHW")) == "NHWC" if nhwc is None else nhwc,
         image_size=more.get("img_size") or network.pretrained_cfg["input_size"][-1],
         weights=weights and f"timm-{name}",
         num_classes=num_classes,
         in_channels=in_channels,
-        opaque=(*parts.get_notrace_modules(), *parts.get_notrace_functions()),
+        opaque=(*layers.get_notrace_modules(), *layers.get_notrace_functions()),
     )
