@@ -124,6 +124,7 @@ def test_a_new_transform_is_found_listed_and_trained_from_another_folder(tmp_pat
     assert (tmp_path / "run" / "outcome.json").is_file()
 
 
+@pytest.mark.slow
 def test_the_job_configuration_is_shown_and_nothing_is_run(tmp_path: Path) -> None:
     ended = program(tmp_path, "uniads.search", "+pair=resnet56-resnet20", "--cfg", "job")
     assert ended.returncode == 0, ended.stderr
@@ -133,6 +134,7 @@ def test_the_job_configuration_is_shown_and_nothing_is_run(tmp_path: Path) -> No
     assert not list(tmp_path.rglob("*.jsonl"))
 
 
+@pytest.mark.slow
 def test_a_mistake_ends_a_process_with_one_sentence(tmp_path: Path) -> None:
     ended = program(tmp_path, "uniads.train", "+pair=resnet56-resnet20", "distiller=kdd")
     assert ended.returncode == 1

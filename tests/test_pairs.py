@@ -25,7 +25,7 @@ from uniads.options import conf_dir
 from uniads.search import __main__ as search
 from uniads.search.space import SearchSpace
 
-pytestmark = LIGHTNING
+pytestmark = [*LIGHTNING, pytest.mark.slow]
 PAIRS = (
     "wrn40_2-wrn16_2", "resnet110-resnet20", "resnet110-resnet32", "resnet56-resnet20", "resnet32x4-resnet8x4",
     "vgg13-vgg8", "vgg13-mobilenetv2", "resnet32x4-shufflenetv2", "wrn40_2-shufflenetv1", "resnet34-resnet18",
