@@ -15,6 +15,8 @@ from uniads.model.taps import Tapped
 from uniads.model.torchvision import torchvision
 from uniads.teacher import teacher_for
 
+pytestmark = pytest.mark.slow
+
 CHOSEN = {  # for images of 64x64: features with channels and height; size of the embedding
     "resnet18": ("relu 64 32, layer1 64 16, layer2 128 8, layer3 256 4, layer4 512 2", 512),
     "resnet34": ("relu 64 32, layer1 64 16, layer2 128 8, layer3 256 4, layer4 512 2", 512),
