@@ -1,6 +1,6 @@
 """Discrete problems with two measures and a known scale, to compare search algorithms on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import log, sqrt
@@ -54,10 +54,10 @@ def distillation(seed: int) -> Problem:
     transforms, distances = [f"t{i}" for i in range(12)], [f"d{i}" for i in range(8)]
     weights, taus = [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 16, 50, 100], [1, 4, 8, 16]
     kinds = ("feature", "logits")
-    node: dict[str, list[Value]] = {
-        "transform": [*transforms], "distance": [*distances], "weight": [*weights], "tau": [*taus],
+    node: dict[str, Sequence[Value]] = {
+        "transform": transforms, "distance": distances, "weight": weights, "tau": taus,
     }  # fmt: skip
-    genes: dict[str, list[Value]] = {f"blocks.{stage}": [1, 3, 5, 7] for stage in range(3)} | {
+    genes: dict[str, Sequence[Value]] = {f"blocks.{stage}": [1, 3, 5, 7] for stage in range(3)} | {
         "width": [0.5, 1, 1.5, 2]
     }
     space = SearchSpace(genes | {f"{kind}.{key}": values for kind in kinds for key, values in node.items()})
@@ -92,8 +92,8 @@ def mixed(seed: int) -> Problem:
     rng = Random(f"mixed-{seed}")
     levels = [4, 6, 8, 10, 12, 6, 8, 16]
     choices = [[f"c{i}" for i in range(count)] for count in (3, 4, 5, 6, 7, 8)]
-    numbers: dict[str, list[Value]] = {f"n{position}": list(range(count)) for position, count in enumerate(levels)}
-    names: dict[str, list[Value]] = {f"k{position}": list(names) for position, names in enumerate(choices)}
+    numbers: dict[str, Sequence[Value]] = {f"n{position}": range(count) for position, count in enumerate(levels)}
+    names: dict[str, Sequence[Value]] = {f"k{position}": names for position, names in enumerate(choices)}
     space = SearchSpace(numbers | names)
     wanted = [rng.randrange(count) for count in levels]
     ring = [(position, (position + 1) % len(choices)) for position in range(len(choices))]

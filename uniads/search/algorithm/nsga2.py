@@ -5,7 +5,7 @@ from random import Random
 from typing import final
 
 from uniads.search.algorithm.base import Algorithm
-from uniads.search.algorithm.variation import changed, crossed, weights_of
+from uniads.search.algorithm.variation import crossed, mutated, weights_of
 from uniads.search.pareto import survival
 from uniads.search.space import Genome, SearchSpace, Weights
 from uniads.search.trial import Status, Trial
@@ -66,5 +66,5 @@ class NSGA2(Algorithm):
         genes = list(genome)
         for position, dimension in enumerate(self.space.dimensions):
             if rng.random() < self.mutation:
-                genes[position] = changed(dimension, genes[position], rng, weights_of(weights, position))
+                genes[position] = mutated(dimension, genes[position], rng, weights_of(weights, position))
         return tuple(genes)

@@ -6,7 +6,7 @@ from random import Random
 from typing import final
 
 from uniads.search.algorithm.base import Algorithm
-from uniads.search.algorithm.variation import changed, weights_of
+from uniads.search.algorithm.variation import mutated, weights_of
 from uniads.search.pareto import survival
 from uniads.search.space import Genome, SearchSpace, Weights
 from uniads.search.trial import Status, Trial
@@ -50,5 +50,5 @@ class RegularizedEvolution(Algorithm):
         parent = self._ranking[min(rng.randrange(len(self._ranking)) for _ in range(self.sample))]
         genes = list(parent)
         position = rng.randrange(len(genes))
-        genes[position] = changed(self.space.dimensions[position], genes[position], rng, weights_of(weights, position))
+        genes[position] = mutated(self.space.dimensions[position], genes[position], rng, weights_of(weights, position))
         return self.space.repaired(tuple(genes))

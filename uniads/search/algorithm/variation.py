@@ -11,10 +11,8 @@ def crossed(mother: Genome, father: Genome, rng: Random) -> Genome:
     return tuple(rng.choice(genes) for genes in zip(mother, father, strict=True))
 
 
-def changed(dimension: Dimension, gene: int, rng: Random, weights: Sequence[float] | None = None) -> int:
-    """Another level of a gene: a neighbour where levels are ordered, else one drawn by its weight.
-
-    A gene with one level stays as it is.
+def mutated(dimension: Dimension, gene: int, rng: Random, weights: Sequence[float] | None = None) -> int:
+    """A gene's level after a mutation: a neighbour where levels are ordered, else any, drawn by its weight.
 
     Args:
         dimension: the gene's levels.
@@ -22,11 +20,11 @@ def changed(dimension: Dimension, gene: int, rng: Random, weights: Sequence[floa
         rng: drawn from.
         weights: of the levels; None for equal ones.
     """
+    levels = range(len(dimension.values))
     if dimension.ordinal:
-        levels = [level for level in (gene - 1, gene + 1) if 0 <= level < len(dimension.values)]
-        return rng.choice(levels) if levels else gene
-    levels = [level for level in range(len(dimension.values)) if level != gene]
-    return rng.choices(levels, [weights[level] for level in levels] if weights else None)[0] if levels else gene
+        near = [level for level in (gene - 1, gene + 1) if level in levels]
+        return rng.choice(near) if near else gene
+    return rng.choices(levels, weights)[0]
 
 
 def weights_of(weights: Weights | None, position: int) -> Sequence[float] | None:
