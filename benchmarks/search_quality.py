@@ -151,6 +151,8 @@ def measured(arguments: Namespace) -> tuple[list[reporting.Row], dict[str, dict[
     all_found = {}
     for problem in PROBLEMS:
         name = problem.__name__
+        if name not in arguments.problems:
+            continue
         found, taken = {}, {}
         for solver, solve in SOLVERS.items():
             begin = perf_counter()
@@ -166,6 +168,8 @@ def main() -> None:
     """Measure, print, write."""
     parser = reporting.parser(__doc__, repeats=20, threads=1)
     parser.add_argument("--evaluations", type=int, default=200, help="evaluations of each run")
+    names = [problem.__name__ for problem in PROBLEMS]
+    parser.add_argument("--problems", nargs="+", choices=names, default=names, help="where to search")
     arguments = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     rows, found = measured(arguments)
