@@ -35,8 +35,8 @@ def searched(schedule: Schedule) -> Result:
 
 @pytest.fixture(scope="module")
 def cost() -> Cost:
-    # All six start (3 epochs): 0, 1, 2, 3 complete, 4 is rejected after 0.5, 5 fails. 0, 1, 2 go on to 8 epochs, where 2
-    # is rejected. 0 goes on to 24.
+    # All six start (3 epochs): 0, 1, 2, 3 complete, 4 is rejected after 0.5, 5 fails. 0, 1, 2 go on to 8 epochs, where
+    # 2 is rejected. 0 goes on to 24.
     return Cost.of(searched(Halving([3, 8, 24], [6, 3, 1])), top=24, full=240, final=Amount(240, 240 * 100.0))
 
 
@@ -48,8 +48,8 @@ def test_every_rung_counts_what_it_added(cost: Cost) -> None:
 
 
 def test_what_was_not_trained_has_a_reason(cost: Cost) -> None:
-    # Halving kept 1 from 8 to 24 (16 epochs at 200) and 3 from 3 to 24 (21 at 400). Rejection kept 2 from 8 to 24 (16 at
-    # 300) and 4 from 0.5 to 24 (23.5 at 500). 5 failed: 24 epochs of unknown operations.
+    # Halving kept 1 from 8 to 24 (16 epochs at 200) and 3 from 3 to 24 (21 at 400). Rejection kept 2 from 8 to 24 (16
+    # at 300) and 4 from 0.5 to 24 (23.5 at 500). 5 failed: 24 epochs of unknown operations.
     assert cost.halved == Amount(37.0, 3200.0 + 8400.0)
     assert cost.rejected == Amount(39.5, 4800.0 + 11_750.0)
     assert cost.failed == Amount(24.0, 0.0)
@@ -58,14 +58,11 @@ def test_what_was_not_trained_has_a_reason(cost: Cost) -> None:
 def test_factors_are_to_a_baseline_that_is_spelled_out(cost: Cost) -> None:
     assert cost.top == Amount(6 * 24.0, 24 * 1500.0)
     assert cost.full == Amount(6 * 240.0, 240 * 1500.0)
-    with Console(width=120, record=True, quiet=False) as console:
+    with Console(width=120, record=True) as console:
         console.print(cost_table(cost))
     text = console.export_text()
-    rows = {
-        line.split("│")[1].strip(): [cell.strip() for cell in line.split("│")[2:-1]]
-        for line in text.splitlines()
-        if "│" in line
-    }
+    lines = [line.split("│")[1:-1] for line in text.splitlines() if "│" in line]
+    rows = {name.strip(): [cell.strip() for cell in cells] for name, *cells in lines}
     assert rows["trained to 8 epochs"][:2] == ["15", "3e+03"]
     assert rows["the search"][0] == "43.5"
     assert rows["each candidate to the top rung"] == ["144", "3.6e+04", "3.3", "4.6"]
