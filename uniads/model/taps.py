@@ -27,7 +27,7 @@ from torch import Tensor, fx, nn
 
 from uniads.knowledge import Knowledge
 from uniads.model.base import Network
-from uniads.model.graph import UNTRACEABLE, Graph, grid
+from uniads.model.graph import UNTRACEABLE, Graph, drop_constants, grid
 
 INNER = "network."
 """What stands before the network's keys inside of ``Tapped``; its state dict has them without."""
@@ -91,6 +91,7 @@ class Tapped(Network):
 
     def _graphs(self, features: Sequence[str] | None) -> dict[bool, Graph]:
         """The network's graph in training and in evaluation; none if torch.fx can't follow it."""
+        drop_constants(self.network)
         try:
             return {training: Graph(self.network, training, self.opaque) for training in (True, False)}
         except UNTRACEABLE as error:
