@@ -44,7 +44,8 @@ def teacher_lines(cfg: DictConfig, teacher: Teacher, data: Data) -> list[str]:
     if published is None or not clearly_below(teacher.val_acc1, published, len(data.val(1).index)):
         return [line]
     advice = (
-        "check that the file is the published one, and its data.mean, data.std and order of classes"
+        "check that the file is the published one, and its data.mean, data.std and order of classes; "
+        f"its test accuracy: python -m uniads.evaluate checkpoint={teacher.file} +model@model=NAME part=test"
         if teacher.foreign
         else f"it was trained for {cfg.teacher.recipe.epochs} epochs as teacher.recipe and trainer say; "
         "train it longer, or give teacher.checkpoint=FILE"
