@@ -14,9 +14,9 @@ from omegaconf import DictConfig, OmegaConf
 from uniads.data.base import Data
 from uniads.distiller.composed import Composed
 from uniads.learner import Learner
-from uniads.model import checkpoint
+from uniads.model import checkpoint, torchvision
 from uniads.model.base import Network
-from uniads.model.published import PUBLISHED
+from uniads.model.published import IMAGENET, PUBLISHED
 from uniads.options import conf_dir
 from uniads.training import score, train_quietly
 
@@ -25,6 +25,7 @@ DECIDING = (
     "gradient_clip_val", "gradient_clip_algorithm",
 )  # fmt: skip
 """Settings of the trainer that a teacher's weights depend on, beside its recipe."""
+TORCHVISION = "uniads.model.torchvision.torchvision"
 
 
 @dataclass(frozen=True)
@@ -165,9 +166,11 @@ def published_acc1(model: DictConfig | str, data: Data | str) -> float | None:
         data: a data set, or an option of the group ``data``. A folder of 1,000 classes is taken for ImageNet.
     """
     name = data if isinstance(data, str) else f"{type(data).__name__}{data.num_classes}".lower()
-    known = PUBLISHED.get(name.replace("imagefolder1000", "imagenet"), {})
+    known = PUBLISHED.get("imagenet" if name == "imagefolder1000" else name, {})
     if isinstance(model, str):
         return known.get(model)
+    if known is IMAGENET and model._target_ == TORCHVISION and model.weights:
+        return torchvision.published_acc1(model.name, model.weights)
     for option, acc1 in known.items():
         if model == OmegaConf.load(conf_dir() / "model" / f"{option}.yaml"):
             return acc1

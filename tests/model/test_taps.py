@@ -230,6 +230,8 @@ REFUSED = {
     "no names for what has no graph": (lambda: tapped(Branching()), r"can't follow Branching \(.*name modules of it"),
     "several outputs": (lambda: tapped(Several()), "Several returns several values; name its class scores: logits="),
     "images of another size": (lambda: tapped(image_size=64), "Plain can't be tried on images of 1x64x64 .*image_size"),
+    "smaller images later": (lambda: tapped()(images(size=16)), r"refuses images of 1x16x16 \(.*shapes"),
+    "more channels": (lambda: tapped()(images(channels=3)), r"refuses images of 3x32x32 \(.*channels"),
     "no map": (lambda: tapped(nn.Sequential(nn.Flatten(), nn.Linear(1024, 4))), "no square maps .*; name its features"),
     "no layer": (lambda: tapped(nn.Flatten(), features=[]), "has no layer before its logits; name its embedding"),
     "a vector as a map": (lambda: tapped(features=["flatten"])(images()), r"'flatten' is of shape \(3, 768\), allowed"),
