@@ -111,7 +111,7 @@ def test_every_option_gives_finite_named_scalars(name: str, images: int, known: 
         Knowledge(tuple(f[:images] for f in k.features), k.embedding[:images], k.logits[:images].clone()) for k in known
     )
     student.logits.requires_grad_()
-    distiller.adapt(context_of(student, teacher))
+    distiller.adapt(context_of(student, teacher, teacher=build("model", "resnet8x4", **SMALL)))
     terms = distiller(student, teacher, batch(images))
     assert all(term.shape == () and term.dtype == torch.float32 and term.isfinite() for term in terms.values())
     assert bool(terms) == distiller.needs_teacher == (name != "plain")
