@@ -18,18 +18,20 @@ from rich.console import Console
 from typing_extensions import Self
 
 import uniads
-from uniads.candidates import space_for, student_params
+from uniads.candidates import space_for, student_at, student_params
 from uniads.fit import data_for
 from uniads.launch import Launch, quoted
+from uniads.model.base import Network
 from uniads.outcome import Outcome
 from uniads.report import figure, table
 from uniads.report.cost import cost_sentence
 from uniads.report.opening import data_lines, logging_line, teacher_line
 from uniads.report.progress import ProgressWatcher
 from uniads.report.wandb import SearchRun
-from uniads.search import Ledger, Measure, Result, Schedule, SearchSpace, Trial, Watcher, search
+from uniads.search import Algorithm, Genome, Ledger, Measure, Result, Schedule, SearchSpace, Trial, Watcher, search
 from uniads.teacher import chosen, measured_accuracy, teacher_for
 from uniads.train import train
+from uniads.training import device_of
 
 OWN = ("search", "space", "final", "launcher", "algorithm", "schedule")
 """Keys of the search command that a single training does not have, or that choose how its jobs are launched."""
@@ -164,7 +166,7 @@ class _Watchers(Watcher):
 def run_search(setup: Setup, run: SearchRun, console: Console) -> Result:
     """Search with the ledger in the run directory; what it holds already is not trained again."""
     cfg = setup.cfg.search
-    algorithm = instantiate(cfg.algorithm)(setup.space)
+    algorithm = _algorithm(setup)
     setup.launch.check(setup.space.overrides(next(setup.space.every())))
     ledger = Ledger(setup.directory / "ledger.jsonl", _fingerprint(setup), cfg.force)
     progress = ProgressWatcher(console, setup.schedule, cfg.candidates, setup.launch.directory)
@@ -188,6 +190,26 @@ def run_search(setup: Setup, run: SearchRun, console: Console) -> Result:
             )
     finally:
         ledger.close()
+
+
+def _algorithm(setup: Setup) -> Algorithm:
+    """The algorithm; one that takes a score of genomes gets it, made for this pair and these images."""
+    make = instantiate(setup.cfg.search.algorithm)
+    score = make.keywords.get("score")
+    if score is None:
+        algorithm: Algorithm = make(setup.space)
+        return algorithm
+    data = data_for(setup.shared)
+    shape = {"num_classes": data.num_classes, "in_channels": data.channels}
+
+    def network(genome: Genome | None) -> Network:
+        if genome is None:
+            return student_at(setup.shared.teacher.model, {}, shape)
+        return student_at(setup.shared.student, setup.space.point(genome), shape)
+
+    batch = next(iter(data.train(setup.shared.recipe.batch_size, device_of(setup.shared.trainer))))
+    scored: Algorithm = make(setup.space, score=score(network, batch))
+    return scored
 
 
 def _fingerprint(setup: Setup) -> dict[str, Any]:
