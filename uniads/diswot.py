@@ -73,8 +73,8 @@ def score(student: Network, teacher: Network, batch: Batch, gram: str = "class")
         gram: see ``semantic``.
     """
     mine, other = (_seen(network, batch.image) for network in (student, teacher))
-    gradients = (weight_gradient(knowledge, batch.label) for knowledge in (mine, other))
-    return float(relation(mine.features[-1], other.features[-1]) + semantic(*gradients, gram))
+    meaning = semantic(weight_gradient(mine, batch.label), weight_gradient(other, batch.label), gram)
+    return float(relation(mine.features[-1], other.features[-1]) + meaning)
 
 
 @final

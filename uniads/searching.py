@@ -19,6 +19,7 @@ from typing_extensions import Self
 
 import uniads
 from uniads.candidates import space_for, student_at, student_params
+from uniads.chain import as_teacher, last_teacher
 from uniads.fit import data_for
 from uniads.launch import Launch, quoted
 from uniads.model.base import Network
@@ -29,7 +30,7 @@ from uniads.report.opening import data_lines, logging_line, teacher_line
 from uniads.report.progress import ProgressWatcher
 from uniads.report.wandb import SearchRun
 from uniads.search import Algorithm, Genome, Ledger, Measure, Result, Schedule, SearchSpace, Trial, Watcher, search
-from uniads.teacher import chosen, measured_accuracy, teacher_for
+from uniads.teacher import chosen, measured_accuracy
 from uniads.train import train
 from uniads.training import device_of
 
@@ -132,13 +133,13 @@ def introduce(setup: Setup, console: Console) -> None:
     for line in data_lines(data, setup.shared.recipe.batch_size):
         console.print(line, highlight=False, soft_wrap=True)
     with console.status("teacher: loading, or training it on first use"):
-        teacher = teacher_for(setup.shared, data)
+        teacher = last_teacher(setup.shared, data)
         acc1 = measured_accuracy(teacher, setup.shared, data)
     budget = setup.cfg.search.candidates
     rungs = [rung.epochs for rung in setup.schedule.rungs]
     genes = len(setup.space.dimensions)
     lines = [
-        teacher_line(setup.shared, teacher, acc1),
+        teacher_line(as_teacher(setup.shared), teacher, acc1),
         f"pair     {setup.shared.pair}: the target is {setup.target:,} parameters, those of the pair's own student",
         f"space    {HydraConfig.get().runtime.choices['space']}: {genes} genes, {setup.space.size:.3g} combinations",
         f"budget   {budget} candidates, rungs at {rungs} epochs, at most {setup.schedule.cost(budget):,} epochs in all",

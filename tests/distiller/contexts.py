@@ -9,7 +9,7 @@ from uniads.distiller.base import Context
 from uniads.knowledge import Batch, Knowledge
 
 
-def context_of(student: Knowledge, teacher: Knowledge | None, **more: Any) -> Context:
+def context_of(student: Knowledge, teacher: Knowledge | None, /, **more: Any) -> Context:
     """A context with networks that nobody asks, unless ``more`` has better ones."""
     n = len(student.logits)
     known = {

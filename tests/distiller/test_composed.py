@@ -7,11 +7,11 @@ from torch import Tensor
 
 from tests.distiller.contexts import context_of
 from uniads import build, options
+from uniads.context import knowledge_of
 from uniads.distance.l2 import L2
 from uniads.distiller.base import Distiller
 from uniads.distiller.composed import Composed
 from uniads.distiller.node import Node
-from uniads.fit import knowledge_of
 from uniads.knowledge import Batch, Knowledge
 from uniads.options import conf_dir
 from uniads.transform.base import Transform
