@@ -23,12 +23,12 @@ class Cc(Loss):
     of one. Its weight in the CRD benchmark is 0.02.
 
     As the paper defines it: L = 1/N² · Σ_mn (K_s[m, n] − K_t[m, n])², with K = k(E(e), E(e)), E(e) of length one, and
-    k(x, y) = ⟨x, y⟩ (``bilinear``) or exp(−2γ) Σ_{p ≤ 2} (2γ)ᵖ/p! ⟨x, y⟩ᵖ (``gaussian``, γ = 0.4). Its weight there is
-    0.003.
+    k(x, y) = ⟨x, y⟩ (``bilinear``) or exp(−2γ) Σ_{p ≤ 2} (2γ)ᵖ/p! ⟨x, y⟩ᵖ (``gaussian``, γ = 0.4). torchdistill, which
+    takes the root of the sum, gives it the weight 0.003.
 
     The map of the teacher's side trains, too; the teacher itself does not.
 
-    Source: arXiv:1904.01802, Eq. 4 to 6; the code of arXiv:1910.10699.
+    Source: arXiv:1904.01802; the code of arXiv:1910.10699.
 
     Args:
         weight: 0 or more.

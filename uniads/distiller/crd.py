@@ -36,7 +36,7 @@ class Crd(Loss):
     The memories (2 · n · dim scalars), Z and the number of draws are part of the state, so that a resumed training goes
     on to the bit. The map of the teacher's side trains, too; the teacher itself does not.
 
-    Source: arXiv:1910.10699, Eq. 18 to 20, and its code, whose weight is 0.8; a KD of weight 1 beside it is
+    Source: arXiv:1910.10699, and its code, whose weight is 0.8; a KD of weight 1 beside it is
     ``+also=kd``.
 
     Args:
@@ -115,10 +115,8 @@ class Crd(Loss):
         if self.draws == 1:
             means = [s.detach().flatten().logsumexp(0) - log(s.numel()) for s in scores]
             self.log_z = torch.stack(means) + log(self.images)
-        self.memory_s, self.memory_t = (
-            self._moved(self.memory_s, mine, batch),
-            self._moved(self.memory_t, theirs, batch),
-        )
+        self.memory_s = self._moved(self.memory_s, mine, batch)
+        self.memory_t = self._moved(self.memory_t, theirs, batch)
         return self._nce(scores[0] - self.log_z[0]) + self._nce(scores[1] - self.log_z[1])
 
     def _drawn(self, batch: Batch) -> Tensor:

@@ -25,8 +25,8 @@ class Middle(Term):
     knowledge: ClassVar[str] = "feature maps f1, f2, ..."
 
     def __init__(self, node: Callable[..., Node]) -> None:
-        self._node = node
         super().__init__(node().weight)
+        self._node = node
         self.nodes = nn.ModuleList()
 
     def formula(self) -> str:

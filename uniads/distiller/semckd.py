@@ -13,8 +13,10 @@ from uniads.knowledge import Batch, Knowledge
 
 @final
 class Semckd(Loss):
-    """weight / (N · S) * Σ_n Σ_i Σ_j a[n, i, j] · MSE_n(R_ij(f_i), g_j), over the maps f_i of the student and g_j of the
-    teacher, the stem's left out; S maps of the student, N images, MSE_n the mean over one image's values.
+    """weight / (N · S) * Σ_n Σ_i Σ_j a[n, i, j] · MSE_n(R_ij(f_i), g_j).
+
+    f_i are the S maps of the student and g_j those of the teacher, the stem's left out; N images; MSE_n is the mean
+    over one image's values.
 
     R_ij: 1x1 to 2C, batch norm, ReLU, 3x3, batch norm, ReLU, 1x1 to the teacher's C channels, without biases; the
     larger map is average-pooled to the smaller one before. a[n, i, ·] = softmax_j ⟨q[n, i], k[n, j]⟩ with queries and
@@ -25,7 +27,7 @@ class Semckd(Loss):
     batch, such as an epoch's last one, is filled with zeros; of a larger one it is cut. (The authors' code leaves
     incomplete batches out.)
 
-    Source: arXiv:2012.03236, Eq. 3 to 9, and its code, whose weight is 400, with KD of weight 1.
+    Source: arXiv:2012.03236, and its code, whose weight is 400, with KD of weight 1.
 
     Args:
         weight: 0 or more.

@@ -23,7 +23,7 @@ class Angle(Transform):
     It holds N³ scalars, at N = 256 67 MB in float32; the N² · C differences beside them are held a part at a time, and
     taken again for the gradient.
 
-    Source: relational knowledge distillation, arXiv:1904.05068, Eq. 11 and 12.
+    Source: relational knowledge distillation, arXiv:1904.05068, the angle-wise potential.
     """
 
     ranks: ClassVar[dict[int, int]] = {2: 3, 3: 3, 4: 3}

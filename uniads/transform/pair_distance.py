@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 
 from uniads.transform.base import Transform
@@ -15,7 +16,7 @@ class PairDistance(Transform):
 
     Shape (N, N) whatever the shape of x; for a batch of one it is 0. Blind to the scale, shift and rotation of x.
 
-    Source: relational knowledge distillation, arXiv:1904.05068, Eq. 8 and 9.
+    Source: relational knowledge distillation, arXiv:1904.05068, the distance-wise potential.
     """
 
     ranks: ClassVar[dict[int, int]] = {2: 2, 3: 2, 4: 2}
@@ -25,7 +26,7 @@ class PairDistance(Transform):
         rows = rows - rows.mean(0)  # changes no distance, and loses fewer digits below
         square = rows.square().sum(1)
         squared = square[:, None] + square - 2 * rows @ rows.mT
-        distance = squared.clamp(min=EPS).sqrt()
-        distance.diagonal().zero_()
+        itself = torch.eye(len(rows), dtype=torch.bool, device=x.device)
+        distance = squared.clamp(min=EPS).sqrt().masked_fill(itself, 0)
         pairs = max(1, len(rows) * (len(rows) - 1))
         return distance / (distance.sum() / pairs).clamp(min=EPS**0.5)
