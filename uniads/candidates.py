@@ -12,7 +12,7 @@ from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from uniads.distiller.legal import NodeRule
-from uniads.model.base import count_params
+from uniads.model.base import Network, count_params
 from uniads.search.space import Point, SearchSpace, Value
 from uniads.transform.base import Transform
 from uniads.warm_start import WarmStart
@@ -139,12 +139,12 @@ def _limit(limit: int | str | None, shared: DictConfig, shape: Mapping[str, int]
     """The cap on a student's parameters as a number.
 
     Raises:
-        ValueError: it is neither null, nor ``teacher``, nor above 0.
+        ValueError: it is neither null, nor ``teacher``, nor ``pair``, nor above 0.
     """
-    if limit == "teacher":
-        return student_params(shared.teacher.model, {}, shape)
+    if limit in ("teacher", "pair"):
+        return student_params(shared.teacher.model if limit == "teacher" else shared.student, {}, shape)
     if limit is not None and (isinstance(limit, str) or limit <= 0):
-        raise ValueError(f"search.max_params must be null, teacher, or a number above 0, got {limit!r}")
+        raise ValueError(f"search.max_params must be null, teacher, pair, or a number above 0, got {limit!r}")
     return limit
 
 
@@ -161,7 +161,13 @@ def _cap(limit: int | None, student: DictConfig, shape: Mapping[str, int]) -> Ca
 
 
 def student_params(student: DictConfig, point: Point, shape: Mapping[str, int]) -> int:
-    """Parameters of the student that a point describes.
+    """Parameters of the student that a point describes; see ``student_at``."""
+    with torch.device("meta"):
+        return count_params(student_at(student, point, shape))
+
+
+def student_at(student: DictConfig, point: Point, shape: Mapping[str, int]) -> Network:
+    """The student that a point describes, untrained.
 
     Args:
         student: the configured student.
@@ -172,5 +178,5 @@ def student_params(student: DictConfig, point: Point, shape: Mapping[str, int]) 
     for key, value in point.items():
         if key.startswith("student."):
             OmegaConf.update(varied, key.removeprefix("student."), value)
-    with torch.device("meta"):
-        return count_params(instantiate(varied, **shape))
+    network: Network = instantiate(varied, **shape)
+    return network

@@ -7,11 +7,11 @@ from torch import Tensor
 
 from tests.distiller.contexts import context_of
 from uniads import build, options
+from uniads.context import knowledge_of
 from uniads.distance.l2 import L2
 from uniads.distiller.base import Distiller
 from uniads.distiller.composed import Composed
 from uniads.distiller.node import Node
-from uniads.fit import knowledge_of
 from uniads.knowledge import Batch, Knowledge
 from uniads.model.base import Network
 from uniads.options import conf_dir
@@ -123,13 +123,15 @@ def test_every_option_gives_finite_named_scalars(
         )
         for k in known
     )
-    distiller.adapt(context_of(student, teacher, teacher=networks[1]))
+    peers = {"teacher": networks[1], "build": lambda: build("model", "resnet8", **SMALL)}
+    distiller.adapt(context_of(student, teacher, **peers))
     leaves = [*student.features, student.embedding, student.logits]
     for leaf in leaves:
         leaf.requires_grad_()
     terms = distiller(student, teacher, batch(images))
     assert all(term.shape == () and term.dtype == torch.float32 and term.isfinite() for term in terms.values())
-    assert bool(terms) == distiller.needs_teacher == (name != "plain")
+    assert bool(terms) == (name != "plain")
+    assert distiller.needs_teacher == (name not in ("plain", "one", "dml"))
     if terms:
         torch.stack(list(terms.values())).sum().backward()
         gradients = [leaf.grad for leaf in leaves if leaf.grad is not None]

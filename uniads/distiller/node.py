@@ -67,6 +67,9 @@ class Node(nn.Module):
         self.adapter = adapter
         self.align: nn.Module | None = None
 
+    needs_teacher = True
+    flops = 0
+
     @property
     def needs_features(self) -> bool:
         """Whether the node looks at the teacher's feature maps."""

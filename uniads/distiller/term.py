@@ -31,6 +31,16 @@ class Term(nn.Module, ABC):
         """Whether the term looks at the teacher's feature maps."""
         return True
 
+    @property
+    def needs_teacher(self) -> bool:
+        """Whether the term looks at the teacher; one that does not is given the student's knowledge in its place."""
+        return True
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations of a forward pass of the term's own networks on one image; adapters don't count."""
+        return 0
+
     def formula(self) -> str:
         """The term in one line."""
         return f"{self.weight:g} * {type(self).__name__}"
