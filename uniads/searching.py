@@ -19,7 +19,7 @@ from typing_extensions import Self
 
 import uniads
 from uniads.candidates import space_for, student_params
-from uniads.fit import data_for
+from uniads.fit import data_for, fit
 from uniads.launch import Launch, quoted
 from uniads.outcome import Outcome
 from uniads.report import figure, table
@@ -97,6 +97,7 @@ class Setup:
                 schedule.rungs[-1].epochs,
                 shared.data.seed,
                 lambda trial: student_params(shared.student, space.point(trial.genome), shape),
+                fit,
             ),
             directory=directory,
             target=target,
