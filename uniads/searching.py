@@ -27,7 +27,7 @@ from uniads.report.cost import cost_sentence
 from uniads.report.opening import data_lines, logging_line, teacher_line
 from uniads.report.progress import ProgressWatcher
 from uniads.report.wandb import SearchRun
-from uniads.search import Ledger, Measure, Result, Schedule, SearchSpace, Trial, Watcher, search
+from uniads.search import INTERRUPTED, Ledger, Measure, Result, Schedule, SearchSpace, Trial, Watcher, search
 from uniads.teacher import chosen, measured_accuracy, teacher_for
 from uniads.train import train
 
@@ -162,33 +162,48 @@ class _Watchers(Watcher):
             watcher.finish(generation, rung, trials, result)
 
 
-def run_search(setup: Setup, run: SearchRun, console: Console) -> Result:
+def opened(setup: Setup) -> Ledger:
+    """Find what is wrong with a search before anything is trained, and open its ledger.
+
+    Raises:
+        ValueError: a setting is out of its range, or the directory belongs to another search or is in use.
+        ConfigCompositionException: the space, or the launcher, has a key that a training does not have.
+    """
+    cfg = setup.cfg.search
+    for name in ("candidates", "max_epochs", "max_seconds"):
+        if cfg[name] is not None and not cfg[name] > 0:
+            raise ValueError(f"search.{name} must be above 0, got {cfg[name]}")
+    if not 0 <= cfg.max_failures <= 1:
+        raise ValueError(f"search.max_failures must be a share from 0 to 1, got {cfg.max_failures}")
+    instantiate(cfg.algorithm)(setup.space)
+    instantiate(cfg.rejection)
+    instantiate(cfg.shrinkage)
+    setup.launch.check(setup.space.overrides(next(setup.space.every())))
+    return Ledger(setup.directory / "ledger.jsonl", _fingerprint(setup), cfg.force)
+
+
+def run_search(setup: Setup, ledger: Ledger, run: SearchRun, console: Console) -> Result:
     """Search with the ledger in the run directory; what it holds already is not trained again."""
     cfg = setup.cfg.search
     algorithm = instantiate(cfg.algorithm)(setup.space)
-    setup.launch.check(setup.space.overrides(next(setup.space.every())))
-    ledger = Ledger(setup.directory / "ledger.jsonl", _fingerprint(setup), cfg.force)
     progress = ProgressWatcher(console, setup.schedule, cfg.candidates, setup.launch.directory)
-    try:
-        with progress.live():
-            return search(
-                setup.space,
-                setup.launch,
-                algorithm,
-                setup.schedule,
-                measures=setup.measures,
-                candidates=cfg.candidates,
-                max_epochs=cfg.max_epochs,
-                max_seconds=cfg.max_seconds,
-                max_failures=cfg.max_failures,
-                rejection=instantiate(cfg.rejection),
-                shrinkage=instantiate(cfg.shrinkage),
-                ledger=ledger,
-                seed=cfg.seed,
-                watcher=_Watchers(progress, run),
-            )
-    finally:
-        ledger.close()
+    with progress.live():
+        return search(
+            setup.space,
+            setup.launch,
+            algorithm,
+            setup.schedule,
+            measures=setup.measures,
+            candidates=cfg.candidates,
+            max_epochs=cfg.max_epochs,
+            max_seconds=cfg.max_seconds,
+            max_failures=cfg.max_failures,
+            rejection=instantiate(cfg.rejection),
+            shrinkage=instantiate(cfg.shrinkage),
+            ledger=ledger,
+            seed=cfg.seed,
+            watcher=_Watchers(progress, run),
+        )
 
 
 def _fingerprint(setup: Setup) -> dict[str, Any]:
@@ -238,10 +253,12 @@ def report(setup: Setup, result: Result, console: Console) -> None:
 
 
 def conclude(setup: Setup, result: Result, final: Outcome | None, console: Console) -> None:
-    """What it cost, and where everything is. The store of teacher outputs has done its work, and goes."""
-    rmtree(setup.launch.store, ignore_errors=True)
+    """What it cost, and where everything is. When the store of teacher outputs has done its work, it goes."""
+    if result.stopped != INTERRUPTED:
+        rmtree(setup.launch.store, ignore_errors=True)
     full = setup.shared.epochs
-    console.print(cost_sentence(result, full, final.epochs if final else 0), highlight=False, soft_wrap=True)
+    if result.epochs:
+        console.print(cost_sentence(result, full, final.epochs if final else 0), highlight=False, soft_wrap=True)
     console.print(
         f"ledger.jsonl, front.csv, pareto.png and pareto.svg: {setup.directory}\n"
         f"go on after an interruption with the same command and hydra.run.dir={setup.directory}",

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.launcher.conftest import Batch
+from tests.launcher.jobs import loss
 from uniads.search.trial import Status
 
 IN_PROCESS = {
@@ -23,7 +24,7 @@ DEADLY = {
     "crash": "the job's process was killed by signal SIGSEGV",
     "kill": "the job's process was killed by signal SIGKILL, as the system does when memory runs out",
 }
-HANG = {"hang": "the job took longer than 4 seconds, the limit in hydra.launcher.timeout"}
+HANG = {"hang": "the job took longer than 3 seconds, the limit in hydra.launcher.timeout"}
 
 
 def between(faults: dict[str, str]) -> list[str | None]:
@@ -36,7 +37,7 @@ def judged(batch: Batch, faults: dict[str, str], *launcher: str) -> dict[str, st
     trials = batch(*between(faults), launcher=launcher)
     good, bad = trials[::2], trials[1::2]
     assert [trial.status for trial in good] == [Status.COMPLETED] * len(good)
-    assert [trial.outcome["val_loss"] for trial in good] == [1 / (trial.seed + 1) for trial in good]
+    assert [trial.outcome["val_loss"] for trial in good] == [loss(trial.seed, 1) for trial in good]
     assert [trial.status for trial in bad] == [Status.FAILED] * len(bad)
     return {name: trial.reason for name, trial in zip(faults, bad, strict=True)}
 
@@ -53,9 +54,13 @@ def test_with_basic_whatever_is_raised_costs_one_job(batch: Batch, tmp_path: Pat
     assert "second line" in (tmp_path / "trials" / "c0001" / "error-1.txt").read_text()
 
 
-def test_with_pool_whatever_happens_costs_one_job(batch: Batch, tmp_path: Path) -> None:
-    faults = IN_PROCESS | DEADLY | HANG
-    launcher = ("launcher=pool", "hydra.launcher.n_jobs=3", "hydra.launcher.timeout=4")
+@pytest.mark.parametrize(
+    "faults",
+    [{"kill": DEADLY["kill"]} | HANG, pytest.param(IN_PROCESS | DEADLY | HANG, marks=pytest.mark.slow)],
+    ids=["some", "all"],
+)
+def test_with_pool_whatever_happens_costs_one_job(faults: dict[str, str], batch: Batch, tmp_path: Path) -> None:
+    launcher = ("launcher=pool", "hydra.launcher.n_jobs=2", "hydra.launcher.timeout=3")
     assert judged(batch, faults, *launcher) == faults
     assert set(tries(tmp_path)) == {1}
     assert multiprocessing.active_children() == []
