@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.launcher.conftest import Batch
+from tests.launcher.driver import launching, trials_of
 from tests.launcher.jobs import loss
 from uniads.search.trial import Status
 
@@ -65,6 +66,22 @@ def test_with_pool_whatever_happens_costs_one_job(faults: dict[str, str], batch:
     assert set(tries(tmp_path)) == {1}
     assert multiprocessing.active_children() == []
     assert not [file for file in tmp_path.rglob("*") if file.suffix == ".part" or file.name.startswith("lock-")]
+
+
+@pytest.mark.parametrize("name", ["basic", pytest.param("pool", marks=pytest.mark.slow)])
+def test_a_full_disk_is_no_candidates_fault(name: str, batch: Batch, tmp_path: Path) -> None:
+    with pytest.raises(OSError, match=r"the disk of .*trials is full; free some space, then go on .*hydra\.run\.dir="):
+        batch(None, "full", launcher=(f"launcher={name}",))
+    assert [file.parent.name for file in tmp_path.rglob("answer-*.json")] == ["c0000"]
+    known, _ = batch(None, None, launcher=(f"launcher={name}",))
+    assert known.status is Status.COMPLETED
+    assert tries(tmp_path) == [1, 2]
+
+
+def test_a_launcher_that_can_start_nothing_fails_no_candidate(tmp_path: Path) -> None:
+    with launching(tmp_path, "launcher=basic", "+distance@one=klx") as launch, pytest.raises(Exception, match="klx"):
+        list(launch(trials_of(None, None)))
+    assert not list(tmp_path.rglob("answer-*.json"))
 
 
 @pytest.mark.slow

@@ -1,6 +1,5 @@
 """A search that is stopped goes on to the ledger that it would have had, and leaves no process behind."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -11,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.launcher import driver
-from tests.launcher.driver import searched
+from tests.launcher.driver import launching, searched, trials_of
+from tests.launcher.jobs import loss
 
 ROOT = Path(driver.__file__).resolve().parent.parent.parent
 POOL = ("launcher=pool", "hydra.launcher.n_jobs=2")
@@ -115,21 +115,20 @@ def test_every_launcher_writes_the_same_ledger(name: str, tmp_path: Path) -> Non
 
 def test_a_job_that_another_process_is_at_is_waited_for(tmp_path: Path) -> None:
     """As after a kill of a search whose jobs run on elsewhere."""
-    calm = searched(tmp_path / "calm", "launcher=basic")
-    job = tmp_path / "run" / "trials" / "c0000"
+    folder = tmp_path / "trials" / "c0000"
     command = [
         sys.executable, "-c",
         "import sys, time; from uniads.launcher.slip import Slip; from pathlib import Path\n"
         "slip = Slip(Path(sys.argv[1]), 1)\n"
         "with slip.lock:\n    slip.sign(); print(flush=True); time.sleep(1); slip.write({'failed': 'elsewhere'})\n",
-        str(job),
+        str(folder),
     ]  # fmt: skip
-    job.mkdir(parents=True)
+    folder.mkdir(parents=True)
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as other:
         assert other.stdout is not None
         other.stdout.readline()
-        trials = searched(tmp_path / "run", "launcher=basic").trials
-    assert trials[0].reason == "elsewhere"
-    assert trials[1] == calm.trials[1]
-    assert not (job / "count.txt").exists()
-    assert os.path.exists(job / "answer-1.json")
+        with launching(tmp_path, "launcher=basic") as launch:
+            waited, own = launch(trials_of(None, None))
+    assert waited.reason == "elsewhere"
+    assert own.outcome["val_loss"] == loss(own.seed, 1)
+    assert [file.parent.name for file in tmp_path.rglob("count.txt")] == ["c0001"]
