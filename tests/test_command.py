@@ -1,6 +1,7 @@
 """A user's mistake ends in one sentence: no stack trace, exit code 1, and nothing trained."""
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,18 @@ def test_a_search_that_makes_no_sense_is_refused(
     nowhere = () if "teacher.train=false" in overrides else ("paths.teacher_dir=/dev/null/teachers",)
     refused(command(search.main, *TINY, *nowhere, *overrides), *words)
     assert not list(Path().rglob("answer-*.json"))
+
+
+@pytest.mark.skipif(find_spec("hydra_plugins.hydra_ray_launcher") is not None, reason="Ray is installed")
+def test_a_launcher_that_is_not_installed_is_named_with_its_extra(command: Commands) -> None:
+    refused(command(search.main, *TINY, "launcher=ray"), "hydra/launcher 'ray'", "pip install 'uniads[ray]'")
+
+
+def test_the_pool_is_for_searches(command: Commands) -> None:
+    ended = command(train.main, "-m", *SMALL, "launcher=pool", "seed=0,1")
+    assert (ended.code, ended.error) == (
+        1, "error: launcher=pool is for searches; with -m use launcher=joblib, which is for both",
+    )  # fmt: skip
 
 
 def test_two_searches_do_not_share_a_directory(

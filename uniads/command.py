@@ -19,6 +19,9 @@ from uniads.training import hush
 
 FULL = "HYDRA_FULL_ERROR"
 MENDABLE = (HydraException, OmegaConfBaseException, ValueError, LookupError, OSError)
+EXTRAS = {"ray": "ray", "submitit_local": "submitit", "submitit_slurm": "submitit"}
+"""Launchers of libraries that are not always installed."""
+
 Task = Callable[[DictConfig], None]
 
 
@@ -58,6 +61,10 @@ def command(config_name: str) -> Callable[[Task], Callable[[], None]]:
                 if full:
                     raise
                 sys.exit(f"error: {sentence(error)}\n({FULL}=1 shows where it happened.)")
+            except RuntimeError as error:
+                if full or "Invalid plugin" not in str(error):
+                    raise
+                sys.exit("error: launcher=pool is for searches; with -m use launcher=joblib, which is for both")
             except KeyboardInterrupt:
                 sys.exit("interrupted")
 
@@ -75,9 +82,9 @@ def sentence(error: BaseException) -> str:
         return f"{key.group(1)}: {cause}" if key else cause
     if isinstance(error, MissingConfigException) and error.options and error.missing_cfg_file:
         group, _, name = error.missing_cfg_file.rpartition("/")
-        return (
-            f"there is no {group} {name!r}; there are {', '.join(error.options)}. {_near(name, error.options)}".strip()
-        )
+        extra = EXTRAS.get(name) if group == "hydra/launcher" else None
+        mend = f"Install it with pip install 'uniads[{extra}]'." if extra else _near(name, error.options)
+        return f"there is no {group} {name!r}; there are {', '.join(error.options)}. {mend}".strip()
     if isinstance(error, HydraException) and isinstance(error.__cause__, OmegaConfBaseException):
         node = error.__cause__.parent_node
         known = [str(key) for key in node] if isinstance(node, DictConfig) else []
