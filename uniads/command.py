@@ -22,6 +22,9 @@ MENDABLE = (HydraException, OmegaConfBaseException, ValueError, LookupError, OSE
 EXTRAS = {"ray": "ray", "submitit_local": "submitit", "submitit_slurm": "submitit"}
 """Launchers of libraries that are not always installed."""
 
+FOREIGN = "Invalid plugin"
+"""What Hydra says of a launcher outside of its own namespace, which only a search can use."""
+
 Task = Callable[[DictConfig], None]
 
 
@@ -57,14 +60,10 @@ def command(config_name: str) -> Callable[[Task], Callable[[], None]]:
                 run()
                 if failures:
                     raise failures[0]
-            except MENDABLE as error:
-                if full:
+            except (*MENDABLE, RuntimeError) as error:
+                if full or not _mendable(error):
                     raise
                 sys.exit(f"error: {sentence(error)}\n({FULL}=1 shows where it happened.)")
-            except RuntimeError as error:
-                if full or "Invalid plugin" not in str(error):
-                    raise
-                sys.exit("error: launcher=pool is for searches; with -m use launcher=joblib, which is for both")
             except KeyboardInterrupt:
                 sys.exit("interrupted")
 
@@ -73,9 +72,15 @@ def command(config_name: str) -> Callable[[Task], Callable[[], None]]:
     return decorate
 
 
+def _mendable(error: Exception) -> bool:
+    return isinstance(error, MENDABLE) or FOREIGN in str(error)
+
+
 def sentence(error: BaseException) -> str:
     """What a user reads: the innermost reason, and the nearest known names for an unknown one."""
     text = str(error).strip()
+    if FOREIGN in text:
+        return "launcher=pool is for searches; with -m use launcher=joblib, which is for both"
     if isinstance(error, InstantiationException) and error.__cause__ is not None:
         key = re.search(r"full_key: (.+)", text)
         cause = str(error.__cause__).strip()
