@@ -1,5 +1,6 @@
 """A search that is stopped goes on to the ledger that it would have had, and leaves no process behind."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -39,7 +40,9 @@ def until(happened: object, what: str) -> None:
 def start(directory: Path, *launcher: str) -> subprocess.Popen[str]:
     """The search as a process, with jobs that take half a second."""
     command = [sys.executable, "-m", "tests.launcher.driver", str(directory), *launcher, "+fault=slow"]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
 
 
 def open_jobs(directory: Path) -> set[Path]:
@@ -56,15 +59,19 @@ def alive(directory: Path) -> set[int]:
     return {pid for pid in signed if Path(f"/proc/{pid}").exists()}
 
 
-def stopped(directory: Path, number: int, *launcher: str) -> str:
-    """Start the search, wait until a job of its is in progress, and send it a signal; returns what it printed."""
+def stopped(directory: Path, number: int, *launcher: str, everyone: bool = False) -> str:
+    """Start the search, wait until a job of its is in progress, and send it a signal; returns what it printed.
+
+    A terminal sends Ctrl-C to ``everyone``, the jobs' processes included.
+    """
     before = open_jobs(directory)
     known = {file: file.stat().st_mtime_ns for file in before}
     process = start(directory, *launcher)
     until(
         lambda: any(file.stat().st_mtime_ns != known.get(file) for file in open_jobs(directory) if file.exists()), "job"
     )
-    process.send_signal(number)
+    send = os.killpg if everyone else os.kill
+    send(process.pid, number)
     out, _ = process.communicate(timeout=WAIT)
     until(lambda: not alive(directory), "the end of all jobs")
     return out
@@ -83,7 +90,7 @@ def check(directory: Path, calm: Path, stops: int, workers: int) -> None:
 @pytest.mark.skipif(not Path("/proc").exists(), reason="looks for processes in /proc")
 def test_with_pool_after_ctrl_c_and_a_kill(tmp_path: Path) -> None:
     searched(tmp_path / "calm", "launcher=basic", "+fault=none")
-    assert "interrupted" in stopped(tmp_path / "run", signal.SIGINT, *POOL)
+    assert "interrupted" in stopped(tmp_path / "run", signal.SIGINT, *POOL, everyone=True)
     stopped(tmp_path / "run", signal.SIGKILL, *POOL)
     out, _ = start(tmp_path / "run", *POOL).communicate(timeout=WAIT)
     assert "6 candidates are done" in out
@@ -96,8 +103,8 @@ def test_with_pool_after_ctrl_c_and_a_kill(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["basic", "pool", "joblib", "submitit"])
 def test_with_every_launcher_after_every_signal(name: str, number: int, tmp_path: Path) -> None:
     searched(tmp_path / "calm", "launcher=basic", "+fault=none")
-    for _ in range(2):
-        out = stopped(tmp_path / "run", number, f"launcher={name}")
+    for everyone in (False, True):
+        out = stopped(tmp_path / "run", number, f"launcher={name}", everyone=everyone)
         assert number != signal.SIGINT or "interrupted" in out
     assert "6 candidates are done" in start(tmp_path / "run", f"launcher={name}").communicate(timeout=WAIT)[0]
     check(tmp_path / "run", tmp_path / "calm", 2, 3 if name == "submitit" else 2)

@@ -44,13 +44,11 @@ class Job:
         slip.folder.mkdir(parents=True, exist_ok=True)
         leave_with_parent()
         with slip.lock:
-            if slip.answer.exists():
-                return slip.read()
-            slip.sign()
-            answer = self._answer(cfg, slip)
-            slip.write(answer)
+            if not slip.answer.exists():
+                slip.sign()
+                slip.write(self._answer(cfg, slip))
             slip.tidy()
-        return answer
+        return slip.read()
 
     def _answer(self, cfg: DictConfig, slip: Slip) -> Answer:
         try:
