@@ -130,22 +130,23 @@ class Launch:
             return error
         finally:
             self._works = self._works or any(self._slip(trial).started.exists() for trial in trials)
+        silent = [pair for pair in zip(ordered, returned, strict=True) if self._unanswered([pair[0]])]
+        for _, job in silent:
+            self._refuse_full(job._return_value)
         if not self._works:
             return JobDiedError(_verdict(returned[0]._return_value))
-        for trial, job in zip(ordered, returned, strict=True):
-            if not self._slip(trial).answer.exists():
-                self._settle(trial, job)
+        for trial, job in silent:
+            self._settle(trial, job)
         return None
 
     def _settle(self, trial: Trial, job: JobReturn) -> None:
         """A job has come back without leaving its answer."""
         if isinstance(job._return_value, BaseException):
-            self._refuse_full(job._return_value)
             self._fail(trial, job._return_value)
         else:
             self._slip(trial).write(job.return_value)
 
-    def _refuse_full(self, error: BaseException) -> None:
+    def _refuse_full(self, error: Any) -> None:
         """No candidate is to blame for a full disk.
 
         Raises:
