@@ -20,7 +20,7 @@ from uniads.search import __main__ as search
 
 pytestmark = [pytest.mark.slow, *LIGHTNING]
 SPACE = "space.dimensions={student.blocks.0:[1,2],student.width:[0.5,1],distance@distiller.logits.distance:[kl,l2]}"
-TINY = ("recipe.epochs=2", "search=tiny", "space=tiny", SPACE, "final=false")
+TINY = ("hydra/job_logging=none", "recipe.epochs=2", "search=tiny", "space=tiny", SPACE, "final=false")
 NETS = tuple(override for override in SMALL if override not in EASY)
 IN_PROCESS = ("launcher=basic",)
 LAUNCHERS = [

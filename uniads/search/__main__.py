@@ -27,8 +27,8 @@ def main(cfg: DictConfig) -> None:
         raise ValueError(
             f"no candidate reached the top rung ({result.stopped}); see {setup.directory / 'ledger.jsonl'}"
         )
-    wanted = cfg.final and result.best and not interrupted
-    final = searching.train_best(setup, result.best, console) if wanted else None
+    best = result.best if cfg.final and not interrupted else None
+    final = searching.train_best(setup, best, console) if best else None
     searching.conclude(setup, result, final, console)
     if interrupted:
         raise KeyboardInterrupt
