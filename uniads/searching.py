@@ -18,18 +18,20 @@ from rich.console import Console
 from typing_extensions import Self
 
 import uniads
-from uniads.candidates import space_for, student_params
+from uniads.candidates import space_for, student_params, warm_start_for
 from uniads.fit import data_for, fit
 from uniads.launch import Launch, quoted
 from uniads.outcome import Outcome
 from uniads.report import figure, table
 from uniads.report.cost import cost_sentence
-from uniads.report.opening import data_lines, logging_line, teacher_line
+from uniads.report.opening import data_lines, logging_line, teacher_lines
 from uniads.report.progress import ProgressWatcher
 from uniads.report.wandb import SearchRun
 from uniads.search import INTERRUPTED, Ledger, Measure, Result, Schedule, SearchSpace, Trial, Watcher, search
-from uniads.teacher import chosen, measured_accuracy, teacher_for
+from uniads.search.algorithm.base import Algorithm
+from uniads.teacher import chosen, judged, teacher_for
 from uniads.train import train
+from uniads.warm_start import WarmStart
 
 OWN = ("search", "space", "final", "launcher", "algorithm", "schedule")
 """Keys of the search command that a single training does not have, or that choose how its jobs are launched."""
@@ -48,6 +50,7 @@ class Setup:
         launch: evaluates batches of trials.
         directory: of this search.
         target: parameters of the pair's own student.
+        warm_start: the published distillers to begin with.
     """
 
     cfg: DictConfig
@@ -58,6 +61,7 @@ class Setup:
     launch: Launch
     directory: Path
     target: int
+    warm_start: WarmStart
 
     @classmethod
     def of(cls, cfg: DictConfig) -> Self:
@@ -101,6 +105,7 @@ class Setup:
             ),
             directory=directory,
             target=target,
+            warm_start=warm_start_for(cfg, shared, loader, fixed),
         )
 
 
@@ -131,16 +136,16 @@ def introduce(setup: Setup, console: Console) -> None:
     for line in data_lines(data, setup.shared.recipe.batch_size):
         console.print(line, highlight=False, soft_wrap=True)
     with console.status("teacher: loading, or training it on first use"):
-        teacher = teacher_for(setup.shared, data)
-        acc1 = measured_accuracy(teacher, setup.shared, data)
+        teacher = judged(teacher_for(setup.shared, data), setup.shared, data)
     budget = setup.cfg.search.candidates
     rungs = [rung.epochs for rung in setup.schedule.rungs]
     genes = len(setup.space.dimensions)
     lines = [
-        teacher_line(setup.shared, teacher, acc1),
+        *teacher_lines(setup.shared, teacher, data),
         f"pair     {setup.shared.pair}: the target is {setup.target:,} parameters, those of the pair's own student",
         f"space    {HydraConfig.get().runtime.choices['space']}: {genes} genes, {setup.space.size:.3g} combinations",
         f"budget   {budget} candidates, rungs at {rungs} epochs, at most {setup.schedule.cost(budget):,} epochs in all",
+        *setup.warm_start.lines(setup.space, setup.shared),
         logging_line(),
     ]
     for line in lines:
@@ -175,17 +180,18 @@ def opened(setup: Setup) -> Ledger:
             raise ValueError(f"search.{name} must be above 0, got {cfg[name]}")
     if not 0 <= cfg.max_failures <= 1:
         raise ValueError(f"search.max_failures must be a share from 0 to 1, got {cfg.max_failures}")
-    instantiate(cfg.algorithm)(setup.space)
+    _algorithm(setup)
     instantiate(cfg.rejection)
     instantiate(cfg.shrinkage)
-    setup.launch.check(setup.space.overrides(next(setup.space.every())))
+    for genome in [next(setup.space.every()), *setup.warm_start.genomes(setup.space, setup.shared)]:
+        setup.launch.check(setup.space.overrides(genome))
     return Ledger(setup.directory / "ledger.jsonl", _fingerprint(setup), cfg.force)
 
 
 def run_search(setup: Setup, ledger: Ledger, run: SearchRun, console: Console) -> Result:
     """Search with the ledger in the run directory; what it holds already is not trained again."""
     cfg = setup.cfg.search
-    algorithm = instantiate(cfg.algorithm)(setup.space)
+    algorithm = _algorithm(setup)
     progress = ProgressWatcher(console, setup.schedule, cfg.candidates, setup.launch.directory)
     with progress.live():
         return search(
@@ -204,6 +210,12 @@ def run_search(setup: Setup, ledger: Ledger, run: SearchRun, console: Console) -
             seed=cfg.seed,
             watcher=_Watchers(progress, run),
         )
+
+
+def _algorithm(setup: Setup) -> Algorithm:
+    first = setup.warm_start.genomes(setup.space, setup.shared)
+    algorithm: Algorithm = instantiate(setup.cfg.search.algorithm)(setup.space, start=first)
+    return algorithm
 
 
 def _fingerprint(setup: Setup) -> dict[str, Any]:
