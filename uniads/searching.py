@@ -20,7 +20,7 @@ from typing_extensions import Self
 import uniads
 from uniads.candidates import space_for, student_at, student_params, warm_start_for
 from uniads.chain import as_teacher, last_teacher
-from uniads.fit import data_for
+from uniads.fit import data_for, fit
 from uniads.launch import Launch, quoted
 from uniads.model.base import Network
 from uniads.outcome import Outcome
@@ -29,7 +29,19 @@ from uniads.report.cost import cost_sentence
 from uniads.report.opening import data_lines, logging_line, teacher_lines
 from uniads.report.progress import ProgressWatcher
 from uniads.report.wandb import SearchRun
-from uniads.search import Algorithm, Genome, Ledger, Measure, Result, Schedule, SearchSpace, Trial, Watcher, search
+from uniads.search import (
+    INTERRUPTED,
+    Algorithm,
+    Genome,
+    Ledger,
+    Measure,
+    Result,
+    Schedule,
+    SearchSpace,
+    Trial,
+    Watcher,
+    search,
+)
 from uniads.teacher import chosen, judged
 from uniads.train import train
 from uniads.training import device_of
@@ -103,6 +115,7 @@ class Setup:
                 schedule.rungs[-1].epochs,
                 shared.data.seed,
                 lambda trial: student_params(shared.student, space.point(trial.genome), shape),
+                fit,
             ),
             directory=directory,
             target=target,
@@ -168,40 +181,55 @@ class _Watchers(Watcher):
             watcher.finish(generation, rung, trials, result)
 
 
-def run_search(setup: Setup, run: SearchRun, console: Console) -> Result:
+def opened(setup: Setup) -> Ledger:
+    """Find what is wrong with a search before anything is trained, and open its ledger.
+
+    Raises:
+        ValueError: a setting is out of its range, or the directory belongs to another search or is in use.
+        ConfigCompositionException: the space, or the launcher, has a key that a training does not have.
+    """
+    cfg = setup.cfg.search
+    for name in ("candidates", "max_epochs", "max_seconds"):
+        if cfg[name] is not None and not cfg[name] > 0:
+            raise ValueError(f"search.{name} must be above 0, got {cfg[name]}")
+    if not 0 <= cfg.max_failures <= 1:
+        raise ValueError(f"search.max_failures must be a share from 0 to 1, got {cfg.max_failures}")
+    _algorithm(setup)
+    instantiate(cfg.rejection)
+    instantiate(cfg.shrinkage)
+    for genome in [next(setup.space.every()), *setup.warm_start.genomes(setup.space, setup.shared)]:
+        setup.launch.check(setup.space.overrides(genome))
+    return Ledger(setup.directory / "ledger.jsonl", _fingerprint(setup), cfg.force)
+
+
+def run_search(setup: Setup, ledger: Ledger, run: SearchRun, console: Console) -> Result:
     """Search with the ledger in the run directory; what it holds already is not trained again."""
     cfg = setup.cfg.search
-    first = setup.warm_start.genomes(setup.space, setup.shared)
-    algorithm = _algorithm(setup, first)
-    for genome in [next(setup.space.every()), *first]:
-        setup.launch.check(setup.space.overrides(genome))
-    ledger = Ledger(setup.directory / "ledger.jsonl", _fingerprint(setup), cfg.force)
+    algorithm = _algorithm(setup)
     progress = ProgressWatcher(console, setup.schedule, cfg.candidates, setup.launch.directory)
-    try:
-        with progress.live():
-            return search(
-                setup.space,
-                setup.launch,
-                algorithm,
-                setup.schedule,
-                measures=setup.measures,
-                candidates=cfg.candidates,
-                max_epochs=cfg.max_epochs,
-                max_seconds=cfg.max_seconds,
-                max_failures=cfg.max_failures,
-                rejection=instantiate(cfg.rejection),
-                shrinkage=instantiate(cfg.shrinkage),
-                ledger=ledger,
-                seed=cfg.seed,
-                watcher=_Watchers(progress, run),
-            )
-    finally:
-        ledger.close()
+    with progress.live():
+        return search(
+            setup.space,
+            setup.launch,
+            algorithm,
+            setup.schedule,
+            measures=setup.measures,
+            candidates=cfg.candidates,
+            max_epochs=cfg.max_epochs,
+            max_seconds=cfg.max_seconds,
+            max_failures=cfg.max_failures,
+            rejection=instantiate(cfg.rejection),
+            shrinkage=instantiate(cfg.shrinkage),
+            ledger=ledger,
+            seed=cfg.seed,
+            watcher=_Watchers(progress, run),
+        )
 
 
-def _algorithm(setup: Setup, first: Sequence[Genome]) -> Algorithm:
+def _algorithm(setup: Setup) -> Algorithm:
     """The algorithm; one that takes a score of genomes gets it, made for this pair and these images."""
     make = instantiate(setup.cfg.search.algorithm)
+    first = setup.warm_start.genomes(setup.space, setup.shared)
     score = make.keywords.get("score")
     if score is None:
         algorithm: Algorithm = make(setup.space, start=first)
@@ -266,10 +294,12 @@ def report(setup: Setup, result: Result, console: Console) -> None:
 
 
 def conclude(setup: Setup, result: Result, final: Outcome | None, console: Console) -> None:
-    """What it cost, and where everything is. The store of teacher outputs has done its work, and goes."""
-    rmtree(setup.launch.store, ignore_errors=True)
+    """What it cost, and where everything is. When the store of teacher outputs has done its work, it goes."""
+    if result.stopped != INTERRUPTED:
+        rmtree(setup.launch.store, ignore_errors=True)
     full = setup.shared.epochs
-    console.print(cost_sentence(result, full, final.epochs if final else 0), highlight=False, soft_wrap=True)
+    if result.epochs:
+        console.print(cost_sentence(result, full, final.epochs if final else 0), highlight=False, soft_wrap=True)
     console.print(
         f"ledger.jsonl, front.csv, pareto.png and pareto.svg: {setup.directory}\n"
         f"go on after an interruption with the same command and hydra.run.dir={setup.directory}",
