@@ -25,7 +25,7 @@ from uniads.launch import Launch, quoted
 from uniads.model.base import Network
 from uniads.outcome import Outcome
 from uniads.report import figure, table
-from uniads.report.cost import cost_sentence
+from uniads.report.cost import Amount, Cost, cost_sentence, cost_table
 from uniads.report.opening import data_lines, logging_line, teacher_lines
 from uniads.report.progress import ProgressWatcher
 from uniads.report.wandb import SearchRun
@@ -298,7 +298,9 @@ def conclude(setup: Setup, result: Result, final: Outcome | None, console: Conso
     if result.stopped != INTERRUPTED:
         rmtree(setup.launch.store, ignore_errors=True)
     full = setup.shared.epochs
+    trained = Amount(final.epochs, final.epochs * final.epoch_flops) if final else None
     if result.epochs:
+        console.print(cost_table(Cost.of(result, setup.schedule.rungs[-1].epochs, full, trained)))
         console.print(cost_sentence(result, full, final.epochs if final else 0), highlight=False, soft_wrap=True)
     console.print(
         f"ledger.jsonl, front.csv, pareto.png and pareto.svg: {setup.directory}\n"
