@@ -16,6 +16,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig
 
+from uniads.composition import Composition
 from uniads.fit import fit
 from uniads.search.trial import Trial
 from uniads.training import hush
@@ -158,7 +159,7 @@ class Launch:
             "hydra/job_logging=disabled",
         ]
         config = self.loader.load_configuration("train", [*self.overrides, *self.launcher, *shared], RunMode.MULTIRUN)
-        context = HydraContext(config_loader=self.loader, callbacks=_callbacks(config))
+        context = HydraContext(config_loader=Composition(self.loader.get_search_path()), callbacks=_callbacks(config))
         return Plugins.instance().instantiate_launcher(hydra_context=context, task_function=run_trial, config=config)
 
     def _job(self, trial: Trial) -> list[str]:
