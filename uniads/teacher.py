@@ -74,7 +74,8 @@ def _facts(data: DictConfig) -> dict[str, Any]:
     """The data's settings without those that don't touch a teacher: it never sees the validation split."""
     plain = OmegaConf.to_container(data, resolve=True)
     assert isinstance(plain, dict)
-    return {str(name): value for name, value in plain.items() if name not in ("root", "download", "seed", "holdout")}
+    others = ("root", "download", "seed", "holdout", "views")
+    return {str(name): value for name, value in plain.items() if name not in others}
 
 
 def teacher_for(cfg: DictConfig, data: Data) -> Teacher:
@@ -113,7 +114,7 @@ def teacher_for(cfg: DictConfig, data: Data) -> Teacher:
 
 def _train(cfg: DictConfig, data: Data, file: Path) -> None:
     """Train a teacher on the training images that are not held out, and store it."""
-    held_out = instantiate(cfg.data, holdout=True, seed=cfg.teacher.seed)
+    held_out = instantiate(cfg.data, holdout=True, views=None, seed=cfg.teacher.seed)
     pl.seed_everything(cfg.teacher.seed, verbose=False)
     network = new_network(cfg.teacher.model, data)
     recipe = instantiate(cfg.teacher.recipe)
