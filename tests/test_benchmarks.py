@@ -36,7 +36,7 @@ def test_it_runs_and_writes_its_numbers(name: str, tmp_path: Path) -> None:
     done = run(name, tmp_path, *QUICK[name], "--json", "numbers.json")
     assert done.returncode == 0, done.stderr
     numbers = json.loads((tmp_path / "numbers.json").read_text())
-    assert numbers["command"].startswith(f"python -m benchmarks.{name} ")
+    assert numbers["command"].startswith(f"python -m benchmarks.{name}")
     assert numbers["rows"]
     assert all(row.keys() == numbers["rows"][0].keys() for row in numbers["rows"])
 
