@@ -8,7 +8,6 @@ images out of a DataLoader, eager, float32. What does not fit into --minutes is 
 
 from argparse import Namespace
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from copy import deepcopy
 from pathlib import Path
 from statistics import median
@@ -22,11 +21,10 @@ from torchvision.transforms import v2
 from torchvision.transforms.functional import to_pil_image
 
 from benchmarks import naive, reporting
-from benchmarks.naive import Step, update
-from benchmarks.networks import CLASSES, Networks, add_arguments, networks
-from uniads.frozen import Frozen, Teacher, can_compile
+from benchmarks.naive import Step
+from benchmarks.networks import Networks, add_arguments, learner_step, networks
+from uniads.frozen import Frozen, can_compile
 from uniads.knowledge import Batch
-from uniads.learner import Learner
 from uniads.teacher_store import TeacherStore
 
 EPOCH = 45_000
@@ -58,22 +56,6 @@ def naive_batches(made: Networks, batch: int, device: str) -> Iterator[Batch]:
         yield Batch(*(part.to(device) for part in parts))
 
 
-def step_of(made: Networks, teacher: Teacher, name: str, device: str, half: bool, compiled: bool) -> Step:
-    """A training step, under autocast or not, with the student compiled or not."""
-    distiller = made.distiller(name)
-    learner = Learner(made.own(), distiller, made.recipe, made.recipe.epochs, CLASSES, teacher).to(device)
-    if compiled:
-        learner.student.compile()
-    optimizer = made.recipe.optimizer([*learner.student.parameters(), *distiller.parameters()])
-
-    def step(batch: Batch) -> None:
-        with torch.autocast(device, torch.bfloat16) if half else nullcontext():
-            loss = learner.training_step(batch, 0)["loss"]
-        update(optimizer, loss)
-
-    return step
-
-
 def rows_of(made: Networks, arguments: Namespace, folder: Path) -> Iterator[tuple[str, Callable[[], Epoch]]]:
     """Name of each row, and how its epoch is made: late, so that what is left out costs nothing."""
     device, batch = arguments.device, arguments.batch
@@ -85,7 +67,10 @@ def rows_of(made: Networks, arguments: Namespace, folder: Path) -> Iterator[tupl
         live = Frozen(deepcopy(made.teacher), torch.bfloat16 if half else torch.float32, compiled)
         place = folder / f"{name}-{half}-{compiled}"
         kept = TeacherStore(live, place, made.data.train(batch, device), (3,) if name != "kd" else (), 4, "auto")
-        step = step_of(made, kept if stored else live, name, device, half, compiled)
+        student = made.own()
+        if compiled:
+            student.compile()
+        step = learner_step(student, kept if stored else live, made.distiller(name), made.recipe, half)
         return over(step, lambda: iter(made.data.train(batch, device)))
 
     for name in ("kd", "searched"):

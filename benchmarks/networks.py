@@ -69,12 +69,25 @@ def networks(arguments: Namespace, images: int, device: str = "cpu", **data: obj
     return Networks(teacher.to(device), student.to(device), uniads.build("recipe", "crd"), made)
 
 
-def learner_step(student: Network, teacher: Teacher | None, distiller: Distiller, recipe: Recipe) -> Step:
-    """A step as a training of this package runs it, Lightning's loop apart."""
-    learner = Learner(student, distiller, recipe, recipe.epochs, CLASSES, teacher)
+def learner_step(
+    student: Network, teacher: Teacher | None, distiller: Distiller, recipe: Recipe, half: bool = False
+) -> Step:
+    """A step as a training of this package runs it, Lightning's loop apart.
+
+    Args:
+        student: trained in place.
+        teacher: asked in every step.
+        distiller: on the student's device.
+        recipe: for its optimizer.
+        half: whether under autocast to bfloat16, as with ``trainer.precision=bf16-mixed``.
+    """
+    device = next(student.parameters()).device
+    learner = Learner(student, distiller, recipe, recipe.epochs, CLASSES, teacher).to(device)
     optimizer = recipe.optimizer([*learner.student.parameters(), *distiller.parameters()])
 
     def step(batch: Batch) -> None:
-        update(optimizer, learner.training_step(batch, 0)["loss"])
+        with torch.autocast(device.type, torch.bfloat16, enabled=half):
+            loss = learner.training_step(batch, 0)["loss"]
+        update(optimizer, loss)
 
     return step
