@@ -77,7 +77,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     hush()
-    made = networks(arguments, arguments.images)
+    made = networks(arguments, max(arguments.images, 10 * CLASSES))  # or no image is held out
     times = measure(epochs(made, arguments.batch), arguments.repeats)
     bare, steps = times["steps alone"], len(made.data.train(arguments.batch))
     rows: list[reporting.Row] = [

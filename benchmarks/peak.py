@@ -1,5 +1,6 @@
 """Peak memory of a piece of work: what torch has allocated at most, over what it had before."""
 
+import os
 from collections.abc import Callable
 
 import torch
@@ -20,6 +21,7 @@ def peak_bytes(work: Callable[[], object], device: str = "cpu") -> int:
         before = torch.cuda.memory_allocated()
         work()
         return torch.cuda.max_memory_allocated() - before
+    os.environ.setdefault("KINETO_LOG_LEVEL", "5")  # it tells of every start and stop
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
         work()
     results = getattr(profiled.profiler, "kineto_results")  # noqa: B009  # no public interface tells sizes in order
