@@ -12,7 +12,7 @@ from time import perf_counter
 
 import torch
 from hydra import compose, initialize_config_dir
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from benchmarks import reporting
 from uniads.fit import fit, parts_for
@@ -72,7 +72,9 @@ def exported(arguments: Namespace, network: str, *overrides: str) -> float:
         mine = {key.removeprefix("student."): value for key, value in state.items() if key.startswith("student.")}
         parts.student.load_state_dict(mine)
         facts = {"num_classes": parts.data.num_classes, "in_channels": parts.data.channels}
-        checkpoint.save(parts.student, directory / "student.pt", epoch="last", config=dict(cfg.student), **facts)
+        checkpoint.save(
+            parts.student, directory / "student.pt", epoch="last", config=OmegaConf.to_container(cfg.student), **facts
+        )
         told.write_text(json.dumps(score(parts.learner, parts.data, "test", cfg.trainer)))
     return float(json.loads(told.read_text())["acc1"])
 
