@@ -71,10 +71,9 @@ def exported(arguments: Namespace, network: str, *overrides: str) -> float:
         state = torch.load(directory / "last.ckpt", map_location="cpu", weights_only=False)["state_dict"]
         mine = {key.removeprefix("student."): value for key, value in state.items() if key.startswith("student.")}
         parts.student.load_state_dict(mine)
-        facts = {"num_classes": parts.data.num_classes, "in_channels": parts.data.channels}
-        checkpoint.save(
-            parts.student, directory / "student.pt", epoch="last", config=OmegaConf.to_container(cfg.student), **facts
-        )
+        shape = {"num_classes": parts.data.num_classes, "in_channels": parts.data.channels}
+        facts = {"config": OmegaConf.to_container(cfg.student), **shape}
+        checkpoint.save(parts.student, directory / "student.pt", epoch="last", **facts)
         told.write_text(json.dumps(score(parts.learner, parts.data, "test", cfg.trainer)))
     return float(json.loads(told.read_text())["acc1"])
 
