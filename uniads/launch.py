@@ -13,6 +13,7 @@ from hydra.types import HydraContext, RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
+from uniads.composition import Composition
 from uniads.launcher.job import Job, is_full, reason
 from uniads.launcher.pool import JobDiedError, PoolLauncher
 from uniads.launcher.slip import Slip
@@ -170,7 +171,7 @@ class Launch:
             "hydra/job_logging=disabled",
         ]
         config = self.loader.load_configuration("train", [*self.overrides, *self.launcher, *shared], RunMode.MULTIRUN)
-        context = HydraContext(config_loader=self.loader, callbacks=_callbacks(config))
+        context = HydraContext(config_loader=Composition(self.loader.get_search_path()), callbacks=_callbacks(config))
         job = Job(self.train)
         if not config.hydra.launcher._target_.startswith(OWN):
             return Plugins.instance().instantiate_launcher(hydra_context=context, task_function=job, config=config)
