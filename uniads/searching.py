@@ -28,6 +28,7 @@ from uniads.report.opening import data_lines, logging_line, teacher_line
 from uniads.report.progress import ProgressWatcher
 from uniads.report.wandb import SearchRun
 from uniads.search import Ledger, Measure, Result, Schedule, SearchSpace, Trial, Watcher, search
+from uniads.search.record import fingerprint
 from uniads.teacher import chosen, measured_accuracy, teacher_for
 from uniads.train import train
 
@@ -194,13 +195,17 @@ def _fingerprint(setup: Setup) -> dict[str, Any]:
     """What makes this search this search."""
     settings = OmegaConf.to_container(setup.cfg.search, resolve=True)
     assert isinstance(settings, dict)
-    dimensions = {dimension.key: list(dimension.values) for dimension in setup.space.dimensions}
-    return {
-        "version": uniads.__version__,
-        "space": dimensions,
-        "overrides": list(setup.launch.overrides),
+    return fingerprint(
+        setup.space,
+        setup.measures,
+        version=uniads.__version__,
+        pair=setup.shared.pair,
+        data=HydraConfig.get().runtime.choices["data"],
+        recipe_epochs=setup.shared.epochs,
+        data_seed=setup.launch.data_seed,
+        overrides=list(setup.launch.overrides),
         **{str(name): value for name, value in settings.items() if name != "force"},
-    }
+    )
 
 
 def train_best(setup: Setup, best: Trial, console: Console) -> Outcome:

@@ -1,0 +1,149 @@
+"""Optuna studies of a search: one a rung, so that values of different rungs never meet. The ledger stays the truth."""
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.distributions import CategoricalDistribution
+from optuna.samplers import RandomSampler
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import StaticPool
+
+from uniads.report.active import effective, switches
+from uniads.search.record import Record
+from uniads.search.space import Genome, SearchSpace
+from uniads.search.trial import Status, Trial
+
+OFF = "(off)"
+"""Stands for the value of a gene that has no effect, since its term has the weight 0."""
+
+STATES = {
+    Status.COMPLETED: TrialState.COMPLETE,
+    Status.REJECTED: TrialState.PRUNED,
+    Status.FAILED: TrialState.FAIL,
+}
+
+
+def distributions(space: SearchSpace) -> dict[str, CategoricalDistribution]:
+    """Every gene with all of its values, the same for every trial: importances leave out whatever changes."""
+    off = switches(space)
+    return {
+        dimension.key: CategoricalDistribution((*dimension.values, *([OFF] if gene in off else [])))
+        for gene, dimension in enumerate(space.dimensions)
+    }
+
+
+def frozen(record: Record, rung: int) -> list[FrozenTrial]:
+    """The trials of a rung as Optuna's. Rejected ones are PRUNED, without values of any kind."""
+    ranges = distributions(record.space)
+    return [
+        optuna.create_trial(
+            state=STATES[trial.status],
+            values=list(trial.values) or None,
+            params=_params(record.space, trial.genome, ranges),
+            distributions=dict(ranges),
+            user_attrs=_facts(trial),
+        )
+        for trial in record.result.trials
+        if trial.rung == rung
+    ]
+
+
+def _params(space: SearchSpace, genome: Genome, ranges: Mapping[str, CategoricalDistribution]) -> dict[str, Any]:
+    return {key: ranges[key].choices[gene] for key, gene in zip(ranges, effective(space, genome), strict=True)}
+
+
+def _facts(trial: Trial) -> dict[str, Any]:
+    told = {"candidate": trial.candidate, "seed": trial.seed, "generation": trial.generation, **trial.outcome}
+    return {**told, "overrides": " ".join(trial.overrides), **({"reason": trial.reason} if trial.reason else {})}
+
+
+def study(record: Record, rung: int, storage: BaseStorage | None = None, name: str | None = None) -> optuna.Study:
+    """A new study of one rung, in memory when no storage is given."""
+    quiet = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        made = optuna.create_study(
+            storage=storage, study_name=name, directions=["minimize"] * len(record.result.measures),
+            sampler=RandomSampler(seed=0),
+        )  # fmt: skip
+    finally:
+        optuna.logging.set_verbosity(quiet)
+    targets = ("" if m.target is None else f", distance from {m.target:,.6g}" for m in record.result.measures)
+    made.set_metric_names([m.name + target for m, target in zip(record.result.measures, targets, strict=True)])
+    made.set_user_attr("ledger", str(record.file.resolve()))
+    made.set_user_attr("epochs", record.epochs[rung])
+    made.add_trials(frozen(record, rung))
+    return made
+
+
+def export(record: Record, storage: str, name: str) -> list[str]:
+    """Write one study for each rung that was reached, named ``<name>-epoch<epochs>``; an earlier export is replaced.
+
+    Args:
+        record: the search.
+        storage: an URL, such as ``sqlite:///optuna.db``, or the path of a journal file, which is the fastest.
+        name: what the studies' names begin with.
+
+    Returns:
+        The studies' names.
+
+    Raises:
+        ValueError: the storage can't be opened, or holds a study of such a name from elsewhere.
+    """
+    names = {rung: f"{name}-epoch{epochs}" for rung, epochs in record.epochs.items()}
+    with _opened(storage) as opened:
+        known = {summary.study_name: summary for summary in optuna.get_all_study_summaries(opened)}
+        for study_name in names.values():
+            if study_name in known:
+                if known[study_name].user_attrs.get("ledger") != str(record.file.resolve()):
+                    raise ValueError(f"{storage} holds another study named {study_name!r}; give this one name=NAME")
+                optuna.delete_study(study_name=study_name, storage=opened)
+        for rung, study_name in names.items():
+            study(record, rung, opened, study_name)
+    return list(names.values())
+
+
+@contextmanager
+def _opened(storage: str) -> Iterator[BaseStorage]:
+    """The storage of an URL or path."""
+    if "://" not in storage:
+        yield JournalStorage(JournalFileBackend(storage))
+        return
+    file = Path(storage.removeprefix("sqlite:///"))
+    if storage.startswith("sqlite:///") and not file.exists():
+        with _in_memory(file) as opened:
+            yield opened
+        return
+    try:
+        opened = RDBStorage(storage)
+    except (SQLAlchemyError, ImportError, RuntimeError) as error:
+        raise ValueError(f"storage={storage} can't be opened: {str(error).splitlines()[0]}") from error
+    try:
+        yield opened
+    finally:
+        opened.engine.dispose()
+
+
+@contextmanager
+def _in_memory(file: Path) -> Iterator[RDBStorage]:
+    """A new SQLite file that is filled in memory and written at once: a disk waits after every value."""
+    opened = RDBStorage(
+        "sqlite:///:memory:", engine_kwargs={"poolclass": StaticPool, "connect_args": {"check_same_thread": False}}
+    )
+    try:
+        yield opened
+        file.parent.mkdir(parents=True, exist_ok=True)
+        raw = opened.engine.raw_connection()
+        target = sqlite3.connect(file)
+        raw.driver_connection.backup(target)  # type: ignore[union-attr]
+        target.close()
+        raw.close()
+    finally:
+        opened.engine.dispose()
