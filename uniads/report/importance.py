@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.figure import Figure
 from sklearn.ensemble import RandomForestRegressor
 
@@ -12,6 +11,7 @@ from uniads.report.active import effective
 from uniads.report.figure import BLUE, RED, canvas
 from uniads.report.label import labels
 from uniads.report.sheet import Sheet
+from uniads.report.standing import Floats, standing
 from uniads.search.record import Record
 
 FEWEST = 10
@@ -19,8 +19,6 @@ FEWEST = 10
 RESAMPLES = 40
 TREES = 32
 DEPTH = 64
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -50,8 +48,7 @@ class Importance:
 def importances(record: Record, resamples: int = RESAMPLES, seed: int = 0, trees: int = TREES) -> list[Importance]:
     """Shares of the genes in the rank of the loss after the first rung, which every candidate reaches.
 
-    Mean decrease of impurity in a random forest over one-hot genes, as Optuna's evaluator of that name has it. The
-    loss enters as its rank among the candidates, since a few that nearly diverge would otherwise be all that counts.
+    Mean decrease of impurity in a random forest over one-hot genes, as Optuna's evaluator of that name has it.
 
     Source: Breiman 2001, doi:10.1023/A:1010933404324.
 
@@ -62,16 +59,15 @@ def importances(record: Record, resamples: int = RESAMPLES, seed: int = 0, trees
         trees: in each forest.
 
     Returns:
-        The genes by falling share; none where fewer than ``FEWEST`` candidates completed the first rung.
+        The genes by falling share; none where fewer than ``FEWEST`` candidates have a rank, or all have one.
     """
-    trials = record.result.at(0)
-    if len(trials) < FEWEST:
+    trials, ranks = standing(record)
+    if len(trials) < FEWEST or np.ptp(ranks) == 0:
         return []
     sizes = [len(dimension.values) + 1 for dimension in record.space.dimensions]
     genomes = np.array([effective(record.space, trial.genome) for trial in trials])
     features = np.hstack([np.eye(size)[genomes[:, gene]] for gene, size in enumerate(sizes)])
     starts = np.cumsum([0, *sizes[:-1]])
-    ranks = np.array([trial.values[0] for trial in trials]).argsort().argsort() / (len(trials) - 1)
 
     def shares(inputs: Floats, outputs: Floats) -> Floats:
         forest = RandomForestRegressor(trees, max_depth=DEPTH, random_state=seed).fit(inputs, outputs)
@@ -118,5 +114,5 @@ def importance_figure(record: Record, found: Sequence[Importance]) -> Figure:
 
 
 def _title(record: Record) -> str:
-    n = len(record.result.at(0))
+    n = len(standing(record)[0])
     return f"Importance of each gene for the loss after epoch {record.epochs[0]}, n = {n} candidates"

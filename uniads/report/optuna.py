@@ -5,9 +5,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from warnings import catch_warnings, simplefilter
 
 import optuna
 from optuna.distributions import CategoricalDistribution
+from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import RandomSampler
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
@@ -16,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
 from uniads.report.active import effective, switches
+from uniads.search.objective import Measure
 from uniads.search.record import Record
 from uniads.search.space import Genome, SearchSpace
 from uniads.search.trial import Status, Trial
@@ -66,21 +69,33 @@ def _facts(trial: Trial) -> dict[str, Any]:
 
 def study(record: Record, rung: int, storage: BaseStorage | None = None, name: str | None = None) -> optuna.Study:
     """A new study of one rung, in memory when no storage is given."""
-    quiet = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
+    directions = ["minimize"] * len(record.result.measures)
+    with _quiet():
         made = optuna.create_study(
-            storage=storage, study_name=name, directions=["minimize"] * len(record.result.measures),
-            sampler=RandomSampler(seed=0),
-        )  # fmt: skip
-    finally:
-        optuna.logging.set_verbosity(quiet)
-    targets = ("" if m.target is None else f", distance from {m.target:,.6g}" for m in record.result.measures)
-    made.set_metric_names([m.name + target for m, target in zip(record.result.measures, targets, strict=True)])
+            storage=storage, study_name=name, directions=directions, sampler=RandomSampler(seed=0)
+        )
+        made.set_metric_names([_named(measure) for measure in record.result.measures])
     made.set_user_attr("ledger", str(record.file.resolve()))
     made.set_user_attr("epochs", record.epochs[rung])
     made.add_trials(frozen(record, rung))
     return made
+
+
+def _named(measure: Measure) -> str:
+    return measure.name if measure.target is None else f"{measure.name}, distance from {measure.target:,.6g}"
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Optuna without its notices."""
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        with catch_warnings():
+            simplefilter("ignore", ExperimentalWarning)
+            yield
+    finally:
+        optuna.logging.set_verbosity(before)
 
 
 def export(record: Record, storage: str, name: str) -> list[str]:
@@ -114,6 +129,7 @@ def export(record: Record, storage: str, name: str) -> list[str]:
 def _opened(storage: str) -> Iterator[BaseStorage]:
     """The storage of an URL or path."""
     if "://" not in storage:
+        Path(storage).parent.mkdir(parents=True, exist_ok=True)
         yield JournalStorage(JournalFileBackend(storage))
         return
     file = Path(storage.removeprefix("sqlite:///"))

@@ -1,7 +1,7 @@
 """The Pareto front as a picture and a table."""
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from uniads.report.figure import BLUE, RED, canvas
 from uniads.report.sheet import Sheet
@@ -62,10 +62,10 @@ def pareto_figure(result: Result, title: str) -> Figure:
     if along.target:
         axes.axvline(along.target, color=BLUE, linestyle=":", label=f"target {along.target:,.0f}")
     axes.set(xlabel=_unit(along), ylabel=_unit(up), xscale="log", yscale="log")
-    axes.xaxis.set_major_formatter(FuncFormatter(_short))
-    axes.yaxis.set_major_formatter(FuncFormatter(_short))
-    axes.yaxis.set_minor_formatter(FuncFormatter(_short))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter(FuncFormatter(_short))
+        axis.set_minor_formatter(NullFormatter())
     axes.set_title(title, loc="left")
     axes.legend()
     return figure
