@@ -202,6 +202,7 @@ def _fingerprint(setup: Setup) -> dict[str, Any]:
         pair=setup.shared.pair,
         data=HydraConfig.get().runtime.choices["data"],
         recipe_epochs=setup.shared.epochs,
+        rung_epochs=[rung.epochs for rung in setup.schedule.rungs],
         data_seed=setup.launch.data_seed,
         overrides=list(setup.launch.overrides),
         **{str(name): value for name, value in settings.items() if name != "force"},

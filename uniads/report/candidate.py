@@ -77,12 +77,11 @@ def command(trial: Trial, record: Record) -> list[str]:
     facts = record.facts
     if "overrides" not in facts:
         return []
-    length = facts["rungs"][-1] if "rungs" in facts else max(record.epochs.values())
-    stop = [] if trial.epochs == length else [f"stop_epoch={trial.epochs}"]
+    stop = [] if trial.epochs == record.length else [f"stop_epoch={trial.epochs}"]
     data_seed = facts.get("data_seed", facts.get("seed", 0))
     return [
-        *facts["overrides"], *trial.overrides, f"seed={trial.seed}", f"data.seed={data_seed}", f"epochs={length}", *stop,
-        "test=false",
+        *facts["overrides"], *trial.overrides, f"seed={trial.seed}", f"data.seed={data_seed}", f"epochs={record.length}",
+        *stop, "test=false",
     ]  # fmt: skip
 
 

@@ -18,16 +18,16 @@ SHADES = ("#c9d6df", "#8fa6b8", "#4f6d85", "#1f3a52")
 
 
 def front_sheet(result: Result) -> Sheet:
-    """The front: what is minimised, and how to make each point again."""
+    """The front by the first measure."""
     names = list(dict.fromkeys([*(measure.name for measure in result.measures), "val_acc1", "params"]))
     best, knee = result.best, result.knee
     rows = []
     for trial in result.front:
         marks = [name for name, point in (("best", best), ("knee", knee)) if point == trial]
         numbers = [trial.outcome.get(name) if name in trial.outcome else _number(result, name, trial) for name in names]
-        rows.append((trial.candidate, " ".join(marks), *numbers, trial.epochs, " ".join(trial.overrides)))
+        rows.append((trial.candidate, " ".join(marks), *numbers, trial.epochs))
     title = f"Pareto front of the top rung, n = {len(rows)}"
-    return Sheet("front", title, ("candidate", "", *names, "epochs", "overrides"), rows)
+    return Sheet("front", title, ("candidate", "", *names, "epochs"), rows)
 
 
 def _number(result: Result, name: str, trial: Trial) -> float | None:

@@ -72,7 +72,7 @@ def shown(cell: Cell) -> str:
         return "–"
     if isinstance(cell, str):
         return cell
-    return f"{cell:,}" if isinstance(cell, int) else f"{cell:,.0f}" if abs(cell) >= 1e4 else f"{cell:.4g}"
+    return f"{cell:,}" if isinstance(cell, int) else f"{cell:,.0f}" if 1e4 <= abs(cell) < 1e9 else f"{cell:.4g}"
 
 
 def _tex(text: str) -> str:

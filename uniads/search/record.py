@@ -54,7 +54,7 @@ class Record:
         if not trials:
             raise ValueError(f"{file} holds no trial yet; report on it once the search has ended its first ones")
         measures = _measures(file, facts, trials)
-        top = max(len(facts.get("rungs", ())) - 1, *(trial.rung for trial in trials))
+        top = max(len(facts.get("rung_epochs", ())) - 1, *(trial.rung for trial in trials))
         result = Result(tuple(trials), measures, top, weights=tuple(weights))
         return cls(file, facts, SearchSpace(facts.get("space") or _seen(trials)), result)
 
@@ -67,6 +67,11 @@ class Record:
     def epochs(self) -> dict[int, int]:
         """Epochs at each rung that a trial reached."""
         return dict(sorted({trial.rung: trial.epochs for trial in self.result.trials}.items()))
+
+    @property
+    def length(self) -> int:
+        """Epochs at the top rung, which are also the length of every candidate's learning-rate schedule."""
+        return int(max([*self.facts.get("rung_epochs", ()), *self.epochs.values()]))
 
 
 def _seen(trials: Sequence[Trial]) -> dict[str, list[Value]]:
