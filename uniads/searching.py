@@ -22,17 +22,19 @@ from uniads.candidates import space_for, student_params
 from uniads.fit import data_for
 from uniads.launch import Launch, quoted
 from uniads.outcome import Outcome
-from uniads.report import figure, table
+from uniads.report import figure, optuna, table
 from uniads.report.cost import cost_sentence
 from uniads.report.opening import data_lines, logging_line, teacher_line
+from uniads.report.pareto import pareto_figure
 from uniads.report.progress import ProgressWatcher
+from uniads.report.search import write_report
 from uniads.report.wandb import SearchRun
 from uniads.search import Ledger, Measure, Result, Schedule, SearchSpace, Trial, Watcher, search
-from uniads.search.record import fingerprint
+from uniads.search.record import Record, fingerprint
 from uniads.teacher import chosen, measured_accuracy, teacher_for
 from uniads.train import train
 
-OWN = ("search", "space", "final", "launcher", "algorithm", "schedule")
+OWN = ("search", "space", "final", "report", "sweep", "launcher", "algorithm", "schedule")
 """Keys of the search command that a single training does not have, or that choose how its jobs are launched."""
 
 
@@ -229,10 +231,9 @@ def report(setup: Setup, result: Result, console: Console) -> None:
     completed = [trial for rung in range(result.top + 1) for trial in result.at(rung)]
     table.write_csv(completed, setup.directory / "trials.csv")
     table.write_csv(result.front, setup.directory / "front.csv")
-    if completed:
+    if completed and len(result.measures) > 1:
         title = f"{setup.shared.pair} on {HydraConfig.get().runtime.choices['data']}"
-        picture = figure.pareto_figure(result, title, setup.target)
-        figure.save(picture, setup.directory, "pareto")
+        figure.save(pareto_figure(result, title), setup.directory, "pareto")
     console.print(f"stopped: {result.stopped}", highlight=False)
     console.print(table.front_table(result))
     if result.best:
@@ -240,11 +241,20 @@ def report(setup: Setup, result: Result, console: Console) -> None:
         console.print(f"train {result.best.candidate} again, to the same validation loss:", highlight=False)
         console.print(command, highlight=False, soft_wrap=True, markup=False)
         (setup.directory / "best.sh").write_text(command + "\n")
+    if setup.cfg.report and result.trials:
+        page = write_report(setup.directory, setup.launch.loader)
+        console.print(f"the whole report: {page}", highlight=False, soft_wrap=True)
+        studies = setup.directory / "optuna.db"
+        studies.unlink(missing_ok=True)
+        record = Record.of(setup.directory / "ledger.jsonl")
+        optuna.export(record, f"sqlite:///{studies}", setup.directory.name)
 
 
 def conclude(setup: Setup, result: Result, final: Outcome | None, console: Console) -> None:
     """What it cost, and where everything is. The store of teacher outputs has done its work, and goes."""
     rmtree(setup.launch.store, ignore_errors=True)
+    if setup.cfg.report and final:
+        write_report(setup.directory, setup.launch.loader)  # again, with the cost of the final training
     full = setup.shared.epochs
     console.print(cost_sentence(result, full, final.epochs if final else 0), highlight=False, soft_wrap=True)
     console.print(

@@ -1,6 +1,5 @@
 """The best candidate's loss, from its overrides."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hydra.core.config_loader import ConfigLoader
@@ -73,16 +72,14 @@ def _term(name: str, node: DictConfig) -> Term:
 
 
 def command(trial: Trial, record: Record) -> list[str]:
-    """Overrides that train a candidate again, to be pasted after ``python -m uniads.train``; none where none are known."""
+    """Overrides that train a candidate again, pasted after ``python -m uniads.train``; none where none are known."""
     facts = record.facts
     if "overrides" not in facts:
         return []
     stop = [] if trial.epochs == record.length else [f"stop_epoch={trial.epochs}"]
     data_seed = facts.get("data_seed", facts.get("seed", 0))
-    return [
-        *facts["overrides"], *trial.overrides, f"seed={trial.seed}", f"data.seed={data_seed}", f"epochs={record.length}",
-        *stop, "test=false",
-    ]  # fmt: skip
+    seeds = (f"seed={trial.seed}", f"data.seed={data_seed}")
+    return [*facts["overrides"], *trial.overrides, *seeds, f"epochs={record.length}", *stop, "test=false"]
 
 
 def architecture(trial: Trial) -> list[str]:

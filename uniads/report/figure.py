@@ -10,6 +10,7 @@ from typing import Any
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 BLUE, RED, GREY, LIGHT = "#2a6f97", "#c8553d", "#8d99ae", "#d9dee7"
 STYLE: Mapping[str, Any] = {
@@ -43,6 +44,22 @@ def panels(n: int, columns: int, height: float, width: float = 10.0) -> tuple[Fi
     for spare in axes[n:]:
         spare.remove()
     return figure, axes[:n]
+
+
+def logarithmic(axes: Axes) -> None:
+    """Logarithmic axes with ticks at 1, 2 and 5, written as 1.5M rather than as powers."""
+    axes.set(xscale="log", yscale="log")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter(FuncFormatter(_short))
+        axis.set_minor_formatter(NullFormatter())
+
+
+def _short(number: float, position: int | None = None) -> str:
+    for size, sign in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(number) >= size:
+            return f"{number / size:.3g}{sign}"
+    return f"{number:.3g}"
 
 
 def save(figure: Figure, directory: Path, name: str) -> None:

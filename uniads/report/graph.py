@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch
 
 from uniads.report.candidate import Loss, Term
 from uniads.report.figure import BLUE, GREY, LIGHT, RED, canvas
@@ -61,8 +62,6 @@ def _term(axes: Axes, term: Term, y: float, right: float, top: float) -> None:
 def box(axes: Axes, x: float, y: float, text: str, color: str, width: float = CELL, height: float = 0.5) -> None:
     """A box around a text, its middle at (x, y)."""
     style = {"boxstyle": "round,pad=0.02,rounding_size=0.08", "facecolor": color, "edgecolor": "none"}
-    from matplotlib.patches import FancyBboxPatch
-
     axes.add_patch(FancyBboxPatch((x - width / 2, y - height / 2), width, height, **style))
     dark = color in (BLUE, RED, GREY)
     axes.text(x, y, text, ha="center", va="center", fontsize=8, color="white" if dark else "black", zorder=3)

@@ -1,9 +1,8 @@
 """The Pareto front as a picture and a table."""
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from uniads.report.figure import BLUE, RED, canvas
+from uniads.report.figure import BLUE, RED, canvas, logarithmic
 from uniads.report.sheet import Sheet
 from uniads.search import Measure, Result, Trial
 
@@ -61,11 +60,8 @@ def pareto_figure(result: Result, title: str) -> Figure:
         axes.annotate(trial.candidate, point, xytext=(5, 5), textcoords="offset points", fontsize=7, color=RED)
     if along.target:
         axes.axvline(along.target, color=BLUE, linestyle=":", label=f"target {along.target:,.0f}")
-    axes.set(xlabel=_unit(along), ylabel=_unit(up), xscale="log", yscale="log")
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axis.set_major_formatter(FuncFormatter(_short))
-        axis.set_minor_formatter(NullFormatter())
+    axes.set(xlabel=_unit(along), ylabel=_unit(up))
+    logarithmic(axes)
     axes.set_title(title, loc="left")
     axes.legend()
     return figure
@@ -73,11 +69,3 @@ def pareto_figure(result: Result, title: str) -> Figure:
 
 def _unit(measure: Measure) -> str:
     return UNITS.get(measure.name, measure.name)
-
-
-def _short(number: float, position: int | None = None) -> str:
-    """A number on an axis, such as 1.5M."""
-    for size, sign in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(number) >= size:
-            return f"{number / size:.3g}{sign}"
-    return f"{number:.3g}"

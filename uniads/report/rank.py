@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from uniads.report.figure import BLUE, panels
+from uniads.report.figure import BLUE, logarithmic, panels
 from uniads.report.sheet import Sheet
 from uniads.search.fidelity import Correlation
 from uniads.search.record import Record
@@ -17,7 +17,17 @@ NOTE = (
 def rank_sheet(found: Sequence[Correlation]) -> Sheet:
     """Kendall's tau and Spearman's rho between every two rungs, with 95 % bootstrap intervals."""
     rows = [
-        (one.epochs, one.final, one.n, one.tau.value, one.tau.low, one.tau.high, one.rho.value, one.rho.low, one.rho.high)
+        (
+            one.epochs,
+            one.final,
+            one.n,
+            one.tau.value,
+            one.tau.low,
+            one.tau.high,
+            one.rho.value,
+            one.rho.low,
+            one.rho.high,
+        )
         for one in found
     ]
     spans = [f"{name} {end}" for name in ("tau", "rho") for end in ("", "2.5 %", "97.5 %")]
@@ -38,7 +48,7 @@ def rank_figure(record: Record, found: Sequence[Correlation]) -> Figure:
         points = [losses[one.epochs][c] for c in both], [losses[one.final][c] for c in both]
         axis.scatter(*points, s=14, color=BLUE, alpha=0.7, linewidths=0)
         if min(map(min, points)) > 0:
-            axis.set(xscale="log", yscale="log")
+            logarithmic(axis)
         axis.set(xlabel=f"{name} after epoch {one.epochs}", ylabel=f"{name} after epoch {one.final}")
         axis.set_title(f"tau {one.tau}, n = {one.n}", loc="left", fontsize=9)
     return figure

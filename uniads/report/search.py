@@ -97,7 +97,7 @@ def _best(record: Record, loader: ConfigLoader | None) -> Iterator[Section]:
 
 def _analysis(record: Record) -> Iterator[Section]:
     genes, counts = importances(record), tallies(record)
-    hint = "Later generations are drawn from the better half, so these are associations, not effects."
+    hint = "Later generations descend from the best of the earlier ones, so these are associations, not effects."
     yield Section("guidance", "Guidance", (*guidance(record, genes, counts), hint))
     if genes:
         picture, sheet = importance_figure(record, genes), importance_sheet(record, genes)
@@ -111,7 +111,8 @@ def _analysis(record: Record) -> Iterator[Section]:
     pairs = rank_correlation(record.result.trials)
     if len(record.epochs) > 1:
         picture = rank_figure(record, pairs) if pairs else None
-        notes = (f"{verdict(pairs)}.", NOTE)
+        said = verdict(pairs)
+        notes = (f"{said[0].upper()}{said[1:]}.", NOTE)
         yield Section("rank", "Rank correlation between rungs", notes, figure=picture, sheet=rank_sheet(pairs))
 
 
@@ -124,5 +125,5 @@ def _cost(record: Record) -> Iterator[str]:
 
 def _footer(record: Record) -> str:
     version = record.facts.get("version")
-    source = f"uniads {version}, " if version else ""
-    return f"From {record.file.name} by {source}python -m uniads.report directory=DIR."
+    source = f" of uniads {version}" if version else ""
+    return f"Written from the {record.file.name}{source}; python -m uniads.report directory=DIR writes it again."
