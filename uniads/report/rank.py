@@ -1,6 +1,7 @@
 """Whether few epochs rank candidates as many do: the correlation between rungs as a picture and a table."""
 
 from collections.abc import Sequence
+from dataclasses import astuple
 
 from matplotlib.figure import Figure
 
@@ -17,17 +18,7 @@ NOTE = (
 def rank_sheet(found: Sequence[Correlation]) -> Sheet:
     """Kendall's tau and Spearman's rho between every two rungs, with 95 % bootstrap intervals."""
     rows = [
-        (
-            one.epochs,
-            one.final,
-            one.n,
-            one.tau.value,
-            one.tau.low,
-            one.tau.high,
-            one.rho.value,
-            one.rho.low,
-            one.rho.high,
-        )
+        (one.epochs, one.final, one.n, *(number for span in (one.tau, one.rho) for number in astuple(span)))
         for one in found
     ]
     spans = [f"{name} {end}" for name in ("tau", "rho") for end in ("", "2.5 %", "97.5 %")]

@@ -6,7 +6,7 @@ from uniads.search.trial import Status
 
 
 def spent_sheet(record: Record) -> Sheet:
-    """Trials, epochs, operations and seconds by rung; a resumed candidate's earlier epochs count once, at their rung."""
+    """Trials, epochs, operations and seconds by rung; a resumed candidate's earlier epochs count at their rung."""
     rows = []
     for rung, epochs in record.epochs.items():
         trials = [trial for trial in record.result.trials if trial.rung == rung]

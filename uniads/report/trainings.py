@@ -15,6 +15,12 @@ from uniads.report.sheet import Cell, Sheet
 FREE = ("seed", "paths", "logger", "callback", "threads", "debug")
 """Parts of a configuration that may differ within a mean: the seed, and what leaves the numbers alone."""
 
+CHANGES = (
+    "student", "model@", "teacher.model", "distiller.", "transform@", "distance@", "node@", "kd=", "recipe.", "epochs",
+    "stop_epoch", "data.fraction",
+)  # fmt: skip
+"""Overrides that make a training another one than the published."""
+
 Settings = Mapping[str, Any]
 
 
@@ -26,17 +32,27 @@ class Training:
         data: option of the data set.
         pair: teacher and student.
         method: option of the distiller.
+        recipe: option of the recipe.
         seed: of the student's weights.
         settings: its configuration by dotted key, without what may differ within a mean.
         outcome: its ``outcome.json``.
+        altered: whether the command line changed the networks, the method or the length, so that no published number
+            is of the same thing.
     """
 
     data: str
     pair: str
     method: str
+    recipe: str
     seed: int
     settings: Settings
     outcome: Mapping[str, Any]
+    altered: bool = False
+
+    @property
+    def published(self) -> dict[str, float]:
+        """Published accuracies (%) of the same method and pair on the same data, by source."""
+        return {} if self.altered else published(self.data, self.method, self.pair)
 
 
 def trainings(directory: Path) -> list[Training]:
@@ -64,7 +80,10 @@ def _read(file: Path) -> Training:
     assert isinstance(cfg, dict)
     settings = {key: value for key, value in _flat(cfg) if key.split(".")[0] not in FREE}
     outcome = json.loads(file.read_text(encoding="utf-8"))
-    return Training(choices.data, str(cfg["pair"]), choices.distiller, int(cfg["seed"]), settings, outcome)
+    given = OmegaConf.load(file.parent / ".hydra/overrides.yaml")
+    altered = choices.distiller != "searched" and any(str(item).lstrip("+~").startswith(CHANGES) for item in given)
+    names = (choices.data, str(cfg["pair"]), choices.distiller, choices.recipe)
+    return Training(*names, int(cfg["seed"]), settings, outcome, altered)
 
 
 def _flat(cfg: Mapping[Any, Any], prefix: str = "") -> list[tuple[str, Any]]:
@@ -106,23 +125,23 @@ def long_sheet(groups: Sequence[Sequence[Training]]) -> Sheet:
     rows: list[tuple[Cell, ...]] = []
     for group in groups:
         first = group[0]
-        known = published(first.data, first.method, first.pair)
+        known = first.published
         rows.append(
             (
                 first.data, first.pair, label(group, groups), len(group), " ".join(str(t.seed) for t in group),
                 *(spread(group, name) for name in ("test_acc1_last", "test_acc1_best", "val_acc1")),
-                first.outcome["params"], first.outcome["epochs"],
+                first.outcome["params"], first.recipe, first.outcome["epochs"],
                 ", ".join(f"{number:.2f} [{name}]" for name, number in known.items()) or None,
                 "; ".join(source(name) for name in known) or None,
             )
         )  # fmt: skip
     title = (
         "Top-1 accuracy (%), mean (standard deviation) over n seeds. Last: the last epoch's student; best: the student "
-        "of the best validation epoch. Published numbers have the CRD benchmark's recipe on CIFAR-100."
+        "of the best validation epoch. Published CIFAR-100 numbers have the crd recipe, 240 epochs."
     )
     columns = (
         "data", "pair", "method", "n", "seeds", "test, last epoch", "test, best epoch", "validation, last epoch",
-        "parameters", "epochs", "published", "source",
+        "parameters", "recipe", "epochs", "published", "source",
     )  # fmt: skip
     return Sheet("trainings", title, columns, rows)
 
@@ -143,8 +162,7 @@ def matrix(data: str, groups: Sequence[Sequence[Training]]) -> Sheet:
 
 def _cell(group: Sequence[Training]) -> str:
     first = group[0]
-    known = published(first.data, first.method, first.pair)
-    told = "".join(f" [{number:.2f} {name}]" for name, number in known.items())
+    told = "".join(f" [{number:.2f} {name}]" for name, number in first.published.items())
     return f"{spread(group, 'test_acc1_last') or '–'}, n = {len(group)}{told}"
 
 

@@ -103,7 +103,7 @@ def _measures(file: Path, facts: Mapping[str, Any], trials: Sequence[Trial]) -> 
 
 
 def _target(name: str, position: int, trials: Sequence[Trial]) -> float | None:
-    """The target t of the values v = |number - t| / t: of the two that the first trial allows, the one that fits all."""
+    """The target t of the values v = |number - t| / t: of the two that one trial allows, the one that fits all."""
     number = Measure(name).number
     pairs = [(number(trial.outcome), trial.values[position]) for trial in trials]
     options = [n / (1 + s * v) for n, v in pairs[:1] for s in (1, -1) if n > 0 and s * v > -1]
