@@ -1,4 +1,4 @@
-"""python -m uniads.sweep +pair=wrn40_2-wrn16_2: W&B sweeps over a search's space, or their results beside a search's."""
+"""python -m uniads.sweep +pair=wrn40_2-wrn16_2: W&B sweeps over a search's space, or their results beside its own."""
 
 from pathlib import Path
 
