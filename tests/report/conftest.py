@@ -5,11 +5,23 @@ from pathlib import Path
 
 import pytest
 
-from uniads.search import NSGA2, Halving, Ledger, Measure, Point, Rejection, Result, SearchSpace, Shrinkage, search
+from uniads.search import (
+    NSGA2,
+    Halving,
+    Ledger,
+    Measure,
+    Point,
+    Rejection,
+    Result,
+    SearchSpace,
+    Shrinkage,
+    Value,
+    search,
+)
 from uniads.search.objective import per_point
 from uniads.search.record import Record, fingerprint
 
-SPACE = {
+SPACE: dict[str, list[Value]] = {
     "student.blocks.0": [1, 3, 5],
     "student.width": [0.5, 1, 2],
     "transform@distiller.logits.transform.first": ["identity", "satt", "drop"],

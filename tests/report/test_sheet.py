@@ -29,7 +29,8 @@ def test_numbers_are_rounded_for_people() -> None:
 
 def test_genes_have_short_names_that_differ() -> None:
     keys = [
-        "student.blocks.0", "transform@distiller.feature.transform.first", "transform@distiller.feature.transform.second",
+        "student.blocks.0",
+        "transform@distiller.feature.transform.first", "transform@distiller.feature.transform.second",
         "distance@distiller.logits.distance", "distiller.logits.tau", "recipe.lr",
     ]  # fmt: skip
     short = ["blocks 0", "feature transform", "feature transform second", "logits distance", "logits tau", "recipe lr"]
