@@ -19,7 +19,8 @@ from uniads.report.standing import standing
 from uniads.search import Status
 from uniads.search.record import Record
 
-TRANSFORM, WEIGHT, DROP, DIVERGES = 2, 4, 2, 3
+WIDTH, TRANSFORM, DISTANCE, WEIGHT, TAU = 1, 2, 3, 4, 5
+DROP, DIVERGES = 2, 3
 
 
 def shuffled(record: Record) -> Record:
@@ -49,7 +50,7 @@ def test_rejected_candidates_stand_last_and_level(record: Record) -> None:
     assert len(trials) == 80
     assert len(set(ranks[rejected])) == 1
     assert ranks[rejected].min() > ranks[~rejected].max()
-    assert ranks.min() == 0
+    assert ranks.min() == pytest.approx(0, abs=0.02)
     assert ranks.mean() == pytest.approx(0.5)
 
 
@@ -57,25 +58,26 @@ def test_importance_is_optunas_mean_decrease_of_impurity(record: Record) -> None
     # Optuna leaves rejected trials out, so that none may be there; it has one column less where nothing is off.
     whole = replace(record, result=replace(record.result, trials=tuple(record.result.at(0))))
     trials, ranks = standing(whole)
-    evaluator = MeanDecreaseImpurityImportanceEvaluator(n_trees=400, max_depth=DEPTH, seed=0)
+    evaluator = MeanDecreaseImpurityImportanceEvaluator(n_trees=200, max_depth=DEPTH, seed=0)
     theirs = optuna.importance.get_param_importances(
         study(whole, 0), evaluator=evaluator, target=lambda trial: float(ranks[trial.number])
     )
-    ours = {whole.space.dimensions[one.gene].key: one.share for one in importances(whole, resamples=1, trees=400)}
+    ours = {whole.space.dimensions[one.gene].key: one.share for one in importances(whole, resamples=1, trees=200)}
     assert len(trials) > 40
     assert ours.keys() == theirs.keys()
     for key, share in theirs.items():
-        assert ours[key] == pytest.approx(share, abs=0.02)
+        assert ours[key] == pytest.approx(share, abs=0.03)
 
 
 def test_what_decides_the_loss_is_important_and_chance_is_not(record: Record) -> None:
-    found = importances(record, resamples=20)
+    found = importances(record, resamples=10)
     assert sum(one.share for one in found) == pytest.approx(1)
-    assert found[0].gene == WEIGHT, "a weight of 100 diverges"
-    assert found[0].stands_out
+    above = {one.gene for one in found if one.stands_out}
+    assert above >= {WIDTH, TRANSFORM, WEIGHT}
+    assert not above & {DISTANCE, TAU}, "these do next to nothing"
     assert found[0].low <= found[0].share
-    assert sum(one.stands_out for one in importances(shuffled(record), resamples=20)) <= 2
-    assert found == importances(record, resamples=20)
+    assert sum(one.stands_out for one in importances(shuffled(record), resamples=10)) <= 2
+    assert importances(record, resamples=2) == importances(record, resamples=2)
 
 
 def test_few_candidates_have_no_importance(record: Record) -> None:

@@ -1,5 +1,6 @@
 """A search as its ledger tells it: what was searched, what was minimised, and every trial."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -79,11 +80,20 @@ def _seen(trials: Sequence[Trial]) -> dict[str, list[Value]]:
     seen: dict[str, dict[int, Value]] = {}
     for trial in trials:
         for gene, override in zip(trial.genome, trial.overrides, strict=True):
-            key, _, value = override.partition("=")
-            seen.setdefault(key, {})[gene] = value
+            key, _, text = override.partition("=")
+            seen.setdefault(key, {})[gene] = _value(text)
     if any(sorted(values) != list(range(len(values))) for values in seen.values()):
         raise ValueError("the ledger's header has no space, and not every value was tried; write one with fingerprint")
     return {key: [values[gene] for gene in sorted(values)] for key, values in seen.items()}
+
+
+def _value(text: str) -> Value:
+    """What an override's text stands for."""
+    try:
+        value: Value = json.loads(text)
+    except ValueError:
+        value = text.strip("'")
+    return value
 
 
 def _measures(file: Path, facts: Mapping[str, Any], trials: Sequence[Trial]) -> tuple[Measure, ...]:
