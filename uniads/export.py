@@ -7,7 +7,7 @@ from rich.console import Console
 
 from uniads.command import command
 from uniads.report.optuna import export
-from uniads.search.record import Record
+from uniads.search.account import Account
 
 
 @command("export")
@@ -16,7 +16,7 @@ def main(cfg: DictConfig) -> None:
     if OmegaConf.is_missing(cfg, "ledger"):
         raise ValueError("no ledger is given; add ledger=FILE, the ledger.jsonl of a search")
     file = Path(cfg.ledger)
-    names = export(Record.of(file), cfg.storage, cfg.name or file.resolve().parent.name)
+    names = export(Account.of(file), cfg.storage, cfg.name or file.resolve().parent.name)
     console = Console()
     for name in names:
         console.print(f"study {name} in {cfg.storage}", highlight=False, soft_wrap=True)

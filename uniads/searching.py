@@ -30,7 +30,7 @@ from uniads.report.progress import ProgressWatcher
 from uniads.report.search import write_report
 from uniads.report.wandb import SearchRun
 from uniads.search import Ledger, Measure, Result, Schedule, SearchSpace, Trial, Watcher, search
-from uniads.search.record import Record, fingerprint
+from uniads.search.account import Account, fingerprint
 from uniads.teacher import chosen, measured_accuracy, teacher_for
 from uniads.train import train
 
@@ -246,8 +246,8 @@ def report(setup: Setup, result: Result, console: Console) -> None:
         console.print(f"the whole report: {page}", highlight=False, soft_wrap=True)
         studies = setup.directory / "optuna.db"
         studies.unlink(missing_ok=True)
-        record = Record.of(setup.directory / "ledger.jsonl")
-        optuna.export(record, f"sqlite:///{studies}", setup.directory.name)
+        account = Account.of(setup.directory / "ledger.jsonl")
+        optuna.export(account, f"sqlite:///{studies}", setup.directory.name)
 
 
 def conclude(setup: Setup, result: Result, final: Outcome | None, console: Console) -> None:

@@ -9,7 +9,7 @@ from rich.console import Console
 from uniads.command import command
 from uniads.report.equal import equal_sheet, of_ledger, of_results
 from uniads.report.sweep import sweeps, write
-from uniads.search.record import Record
+from uniads.search.account import Account
 from uniads.searching import Setup
 
 
@@ -20,9 +20,9 @@ def main(cfg: DictConfig) -> None:
     if cfg.sweep.ledger or cfg.sweep.results:
         if not (cfg.sweep.ledger and cfg.sweep.results):
             raise ValueError("a comparison needs both sweep.ledger=FILE and sweep.results=[FILE,...]")
-        record = Record.of(Path(cfg.sweep.ledger))
-        files = {str(file): of_results(Path(file), record.length) for file in cfg.sweep.results}
-        sheet = equal_sheet(record.result.measures, record.length, {"search": of_ledger(record), **files})
+        account = Account.of(Path(cfg.sweep.ledger))
+        files = {str(file): of_results(Path(file), account.length) for file in cfg.sweep.results}
+        sheet = equal_sheet(account.result.measures, account.length, {"search": of_ledger(account), **files})
         sheet.write(directory)
         console.print(sheet.markdown(), highlight=False, soft_wrap=True, markup=False)
         return

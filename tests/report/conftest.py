@@ -18,8 +18,8 @@ from uniads.search import (
     Value,
     search,
 )
+from uniads.search.account import Account, fingerprint
 from uniads.search.objective import per_point
-from uniads.search.record import Record, fingerprint
 
 SPACE: dict[str, list[Value]] = {
     "student.blocks.0": [1, 3, 5],
@@ -71,8 +71,8 @@ class Recorded:
         ledger.close()
 
     @property
-    def record(self) -> Record:
-        return Record.of(self.file)
+    def account(self) -> Account:
+        return Account.of(self.file)
 
 
 @pytest.fixture(scope="session")
@@ -81,5 +81,5 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
 
 
 @pytest.fixture(scope="session")
-def record(recorded: Recorded) -> Record:
-    return recorded.record
+def account(recorded: Recorded) -> Account:
+    return recorded.account

@@ -7,7 +7,7 @@ import pytest
 
 from uniads.report.equal import Answer, equal_sheet, of_ledger, of_results
 from uniads.search import Measure
-from uniads.search.record import Record
+from uniads.search.account import Account
 
 MEASURES = (Measure("val_loss", reference=2.0), Measure("params", target=100))
 
@@ -47,10 +47,10 @@ def test_a_runs_epochs_are_one_training(tmp_path: Path) -> None:
     assert [answer.epochs for answer in of_results(tmp_path / "more", 2)] == [2, 2]
 
 
-def test_a_search_spends_its_own_epochs(record: Record) -> None:
-    answers = of_ledger(record)
-    assert sum(answer.epochs for answer in answers) == record.result.epochs
-    assert sum(answer.outcome is not None for answer in answers) == len(record.result.at(record.result.top))
+def test_a_search_spends_its_own_epochs(account: Account) -> None:
+    answers = of_ledger(account)
+    assert sum(answer.epochs for answer in answers) == account.result.epochs
+    assert sum(answer.outcome is not None for answer in answers) == len(account.result.at(account.result.top))
 
 
 def test_results_that_lack_something_are_refused(tmp_path: Path) -> None:

@@ -10,19 +10,19 @@ from optuna.trial import TrialState
 
 from uniads.report.optuna import OFF, export
 from uniads.search import Status
-from uniads.search.record import Record
+from uniads.search.account import Account
 
 
 @pytest.fixture
-def storage(record: Record, tmp_path: Path) -> JournalStorage:
-    assert export(record, str(tmp_path / "sub" / "journal.log"), "s") == ["s-epoch1", "s-epoch3"]
+def storage(account: Account, tmp_path: Path) -> JournalStorage:
+    assert export(account, str(tmp_path / "sub" / "journal.log"), "s") == ["s-epoch1", "s-epoch3"]
     return JournalStorage(JournalFileBackend(str(tmp_path / "sub" / "journal.log")))
 
 
-def test_a_study_holds_the_trials_of_its_rung(record: Record, storage: JournalStorage) -> None:
+def test_a_study_holds_the_trials_of_its_rung(account: Account, storage: JournalStorage) -> None:
     for rung, name in enumerate(("s-epoch1", "s-epoch3")):
         study = optuna.load_study(study_name=name, storage=storage)
-        mine = [trial for trial in record.result.trials if trial.rung == rung]
+        mine = [trial for trial in account.result.trials if trial.rung == rung]
         assert [trial.user_attrs["candidate"] for trial in study.trials] == [trial.candidate for trial in mine]
         for theirs, ours in zip(study.trials, mine, strict=True):
             done = ours.status is Status.COMPLETED
@@ -32,13 +32,13 @@ def test_a_study_holds_the_trials_of_its_rung(record: Record, storage: JournalSt
             assert theirs.user_attrs["overrides"] == " ".join(ours.overrides)
             assert theirs.user_attrs.get("reason", "") == ours.reason
     best = optuna.load_study(study_name="s-epoch3", storage=storage).best_trials
-    assert {tuple(trial.values) for trial in best} == {trial.values for trial in record.result.front}
+    assert {tuple(trial.values) for trial in best} == {trial.values for trial in account.result.front}
 
 
-def test_every_trial_has_every_gene_and_what_is_off_says_so(record: Record, storage: JournalStorage) -> None:
+def test_every_trial_has_every_gene_and_what_is_off_says_so(account: Account, storage: JournalStorage) -> None:
     study = optuna.load_study(study_name="s-epoch1", storage=storage)
     ranges = study.trials[0].distributions
-    assert list(ranges) == [dimension.key for dimension in record.space.dimensions]
+    assert list(ranges) == [dimension.key for dimension in account.space.dimensions]
     assert all(trial.distributions == ranges for trial in study.trials)
     off = [trial for trial in study.trials if trial.params["distiller.logits.weight"] == 0]
     assert off
@@ -58,10 +58,10 @@ def test_importances_and_new_trials_work_on_it(storage: JournalStorage) -> None:
     study.tell(asked, [1.0, 1.0])
 
 
-def test_sqlite_is_written_anew_and_studies_of_others_are_left(record: Record, tmp_path: Path) -> None:
+def test_sqlite_is_written_anew_and_studies_of_others_are_left(account: Account, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'optuna.db'}"
-    few = Record(record.file, record.facts, record.space, type(record.result)(
-        record.result.trials[:4], record.result.measures, record.result.top))  # fmt: skip
+    few = Account(account.file, account.facts, account.space, type(account.result)(
+        account.result.trials[:4], account.result.measures, account.result.top))  # fmt: skip
     for _ in range(2):
         assert export(few, url, "s") == ["s-epoch1"]
         (summary,) = optuna.get_all_study_summaries(url)
@@ -71,6 +71,6 @@ def test_sqlite_is_written_anew_and_studies_of_others_are_left(record: Record, t
         export(few, url, "mine")
 
 
-def test_a_storage_that_can_not_be_opened_is_refused(record: Record) -> None:
+def test_a_storage_that_can_not_be_opened_is_refused(account: Account) -> None:
     with pytest.raises(ValueError, match="storage=nosuch://x can't be opened"):
-        export(record, "nosuch://x", "s")
+        export(account, "nosuch://x", "s")

@@ -10,7 +10,7 @@ from tests.report.conftest import Recorded
 from uniads.report import html
 from uniads.report.search import sections, write_report
 from uniads.search import Ledger
-from uniads.search.record import Record, fingerprint
+from uniads.search.account import Account, fingerprint
 
 FIGURES = ("curve", "frequency", "importance", "pareto", "rank", "shrinkage")
 SHEETS = ("cost", "curve", "frequency", "front", "importance", "rank", "shrinkage")
@@ -36,9 +36,9 @@ def test_a_report_needs_no_other_file_and_comes_out_the_same_again(recorded: Rec
     assert str(recorded.result.best.candidate if recorded.result.best else None) in text
 
 
-def test_a_search_in_which_nothing_was_completed_says_so(record: Record, tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path / "ledger.jsonl", fingerprint(record.space, record.result.measures))
-    for trial in record.result.trials[:3]:
+def test_a_search_in_which_nothing_was_completed_says_so(account: Account, tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.jsonl", fingerprint(account.space, account.result.measures))
+    for trial in account.result.trials[:3]:
         ledger.append(replace(trial, status=trial.failed("x").status, values=(), outcome={}, reason="OSError: no disk"))
     ledger.close()
     text = write_report(tmp_path).read_text()
@@ -46,8 +46,8 @@ def test_a_search_in_which_nothing_was_completed_says_so(record: Record, tmp_pat
     assert "3 × OSError: no disk" in text
 
 
-def test_a_search_that_has_not_reached_its_top_rung_is_reported(record: Record, tmp_path: Path) -> None:
-    early = replace(record, result=replace(record.result, trials=tuple(record.result.at(0)[:4])))
+def test_a_search_that_has_not_reached_its_top_rung_is_reported(account: Account, tmp_path: Path) -> None:
+    early = replace(account, result=replace(account.result, trials=tuple(account.result.at(0)[:4])))
     found = {section.name: section for section in sections(early, None)}
     assert "No candidate was completed at the top rung yet." in found["best"].notes
     assert "curve" not in found

@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from uniads.distiller.base import Distiller
-from uniads.search.record import Record
+from uniads.search.account import Account
 from uniads.search.trial import Trial
 
 
@@ -50,12 +50,12 @@ class Loss:
     terms: tuple[Term, ...]
 
 
-def loss_of(trial: Trial, record: Record, loader: ConfigLoader | None) -> Loss | None:
+def loss_of(trial: Trial, account: Account, loader: ConfigLoader | None) -> Loss | None:
     """The loss of a candidate; None where its overrides are not those of a training that can be composed here."""
-    if loader is None or "overrides" not in record.facts:
+    if loader is None or "overrides" not in account.facts:
         return None
     try:
-        cfg = loader.load_configuration("train", [*record.facts["overrides"], *trial.overrides], RunMode.RUN)
+        cfg = loader.load_configuration("train", [*account.facts["overrides"], *trial.overrides], RunMode.RUN)
         distiller: Distiller = instantiate(cfg.distiller)
     except (HydraException, OmegaConfBaseException, ValueError):
         return None
@@ -71,15 +71,15 @@ def _term(name: str, node: DictConfig) -> Term:
     return Term(name, node.source, kept, distance, float(node.weight), float(node.tau))
 
 
-def command(trial: Trial, record: Record) -> list[str]:
+def command(trial: Trial, account: Account) -> list[str]:
     """Overrides that train a candidate again, pasted after ``python -m uniads.train``; none where none are known."""
-    facts = record.facts
+    facts = account.facts
     if "overrides" not in facts:
         return []
-    stop = [] if trial.epochs == record.length else [f"stop_epoch={trial.epochs}"]
+    stop = [] if trial.epochs == account.length else [f"stop_epoch={trial.epochs}"]
     data_seed = facts.get("data_seed", facts.get("seed", 0))
     seeds = (f"seed={trial.seed}", f"data.seed={data_seed}")
-    return [*facts["overrides"], *trial.overrides, *seeds, f"epochs={record.length}", *stop, "test=false"]
+    return [*facts["overrides"], *trial.overrides, *seeds, f"epochs={account.length}", *stop, "test=false"]
 
 
 def architecture(trial: Trial) -> list[str]:

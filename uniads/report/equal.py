@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from uniads.report.sheet import Cell, Sheet
+from uniads.search.account import Account
 from uniads.search.objective import Measure
 from uniads.search.pareto import hypervolume
-from uniads.search.record import Record
 from uniads.search.trial import Status
 
 NEEDED = ("epochs", "params", "val/loss")
@@ -30,11 +30,11 @@ class Answer:
     outcome: Mapping[str, float] | None
 
 
-def of_ledger(record: Record) -> list[Answer]:
+def of_ledger(account: Account) -> list[Answer]:
     """The trials of a search; those of the top rung are what is compared."""
     return [
-        Answer(t.epochs_spent, t.outcome if t.rung == record.result.top and t.status is Status.COMPLETED else None)
-        for t in record.result.trials
+        Answer(t.epochs_spent, t.outcome if t.rung == account.result.top and t.status is Status.COMPLETED else None)
+        for t in account.result.trials
     ]
 
 

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from uniads.report.figure import BLUE, GREY, LIGHT, RED, panels
 from uniads.report.label import labels
 from uniads.report.sheet import Sheet
-from uniads.search.record import Record
+from uniads.search.account import Account
 from uniads.search.space import Genome
 from uniads.search.trial import Status
 
@@ -34,43 +34,43 @@ class Tally:
     front: int
 
 
-def tallies(record: Record) -> list[Tally]:
+def tallies(account: Account) -> list[Tally]:
     """The counts of every value of the space, those never tried included."""
-    trials = record.result.trials
+    trials = account.result.trials
     everyone = {trial.candidate: trial.genome for trial in trials}
     groups = (
         everyone,
         {trial.candidate for trial in trials if trial.status is Status.REJECTED},
         {trial.candidate for trial in trials if trial.rung > 0},
-        {trial.candidate for trial in record.result.front},
+        {trial.candidate for trial in account.result.front},
     )
     genomes: list[list[Genome]] = [[everyone[name] for name in group] for group in groups]
     return [
         Tally(gene, value, *(sum(genome[gene] == value for genome in group) for group in genomes))
-        for gene, dimension in enumerate(record.space.dimensions)
+        for gene, dimension in enumerate(account.space.dimensions)
         for value in range(len(dimension.values))
     ]
 
 
-def frequency_sheet(record: Record, found: Sequence[Tally]) -> Sheet:
+def frequency_sheet(account: Account, found: Sequence[Tally]) -> Sheet:
     """The counts, and shares of the tried ones."""
-    names = labels([dimension.key for dimension in record.space.dimensions])
+    names = labels([dimension.key for dimension in account.space.dimensions])
     rows = [
         (
-            names[tally.gene], str(record.space.dimensions[tally.gene].values[tally.value]),
+            names[tally.gene], str(account.space.dimensions[tally.gene].values[tally.value]),
             tally.tried, tally.rejected, tally.promoted, tally.front,
             tally.promoted / tally.tried if tally.tried else None,
         )
         for tally in found
     ]  # fmt: skip
-    title = f"How often each value was tried, in candidates, n = {record.result.candidates}"
+    title = f"How often each value was tried, in candidates, n = {account.result.candidates}"
     columns = ("gene", "value", "tried", "rejected", "promoted", "on the front", "share promoted")
     return Sheet("frequency", title, columns, rows)
 
 
-def frequency_figure(record: Record, found: Sequence[Tally]) -> Figure:
+def frequency_figure(account: Account, found: Sequence[Tally]) -> Figure:
     """One panel a gene: a bar a value, of the candidates that tried it, were promoted, and are on the front."""
-    dimensions = record.space.dimensions
+    dimensions = account.space.dimensions
     longest = max(len(dimension.values) for dimension in dimensions)
     figure, axes = panels(len(dimensions), 4, 0.7 + 0.17 * longest, 11)
     names = labels([dimension.key for dimension in dimensions])
@@ -90,6 +90,6 @@ def frequency_figure(record: Record, found: Sequence[Tally]) -> Figure:
         axes[gene].grid(False)
         axes[gene].set_title(names[gene], loc="left", fontsize=9)
     handles, texts = axes[0].get_legend_handles_labels()
-    title = f"candidates by value, n = {record.result.candidates}"
+    title = f"candidates by value, n = {account.result.candidates}"
     figure.legend(handles, texts, loc="outside upper right", ncols=4, title=title)
     return figure

@@ -12,7 +12,7 @@ from uniads.report.frequency import Tally
 from uniads.report.importance import Importance
 from uniads.report.label import labels
 from uniads.report.standing import standing
-from uniads.search.record import Record
+from uniads.search.account import Account
 from uniads.search.trial import Status
 
 FEWEST = 5
@@ -44,16 +44,16 @@ class Difference:
     q: float
 
 
-def differences(record: Record) -> list[Difference]:
+def differences(account: Account) -> list[Difference]:
     """Every comparison with enough candidates, the surest first.
 
     Source: Mann and Whitney 1947, doi:10.1214/aoms/1177730491; Benjamini and Hochberg 1995,
     doi:10.1111/j.2517-6161.1995.tb02031.x.
     """
-    trials, ranks = standing(record)
-    names = labels([dimension.key for dimension in record.space.dimensions])
+    trials, ranks = standing(account)
+    names = labels([dimension.key for dimension in account.space.dimensions])
     found, chances = [], []
-    for gene, dimension in enumerate(record.space.dimensions):
+    for gene, dimension in enumerate(account.space.dimensions):
         for value, spelled in enumerate(dimension.values):
             has = np.array([trial.genome[gene] == value for trial in trials], dtype=bool)
             mine, rest = ranks[has], ranks[~has]
@@ -66,29 +66,29 @@ def differences(record: Record) -> list[Difference]:
     return sorted(judged, key=lambda difference: difference.q)
 
 
-def guidance(record: Record, genes: Sequence[Importance], tallies: Sequence[Tally]) -> list[str]:
+def guidance(account: Account, genes: Sequence[Importance], tallies: Sequence[Tally]) -> list[str]:
     """Sentences that follow from the ledger."""
     return [
-        *_rejections(record), *_importances(record, genes), *_differences(record), *_front(record, tallies),
+        *_rejections(account), *_importances(account, genes), *_differences(account), *_front(account, tallies),
     ]  # fmt: skip
 
 
-def _rejections(record: Record) -> Iterator[str]:
+def _rejections(account: Account) -> Iterator[str]:
     for status in (Status.REJECTED, Status.FAILED):
-        ended = [trial for trial in record.result.trials if trial.status is status]
+        ended = [trial for trial in account.result.trials if trial.status is status]
         if ended:
             # Reasons differ in their numbers only.
             reasons = Counter(re.sub(r"-?\d[\d.e+-]*", "…", trial.reason) for trial in ended)
             told = "; ".join(f"{count} × {reason}" for reason, count in reasons.most_common(3))
-            n = record.result.candidates
+            n = account.result.candidates
             yield f"{len(ended)} of {n} candidates ({len(ended) / n:.0%}) were {status.value}: {told}."
 
 
-def _importances(record: Record, genes: Sequence[Importance]) -> Iterator[str]:
-    names = labels([dimension.key for dimension in record.space.dimensions])
-    n = len(standing(record)[0])
+def _importances(account: Account, genes: Sequence[Importance]) -> Iterator[str]:
+    names = labels([dimension.key for dimension in account.space.dimensions])
+    n = len(standing(account)[0])
     above = [f"{names[one.gene]} {one.share:.2f} [{one.low:.2f}, {one.high:.2f}]" for one in genes if one.stands_out]
-    what = f"the rank of the loss after epoch {record.epochs.get(0, 0)} (n = {n})"
+    what = f"the rank of the loss after epoch {account.epochs.get(0, 0)} (n = {n})"
     if above:
         yield f"More than chance explain {what}: {', '.join(above)} (share of the explained variance, 95 % interval)."
     elif genes:
@@ -97,8 +97,8 @@ def _importances(record: Record, genes: Sequence[Importance]) -> Iterator[str]:
         yield f"{n} candidates after the first rung are too few to tell how important each gene is."
 
 
-def _differences(record: Record) -> Iterator[str]:
-    tested = differences(record)
+def _differences(account: Account) -> Iterator[str]:
+    tested = differences(account)
     sure = [difference for difference in tested if difference.q <= DISCOVERY]
     rule = f"{len(tested)} values were compared with all others, at a false discovery rate of {DISCOVERY:.0%}"
     if tested and not sure:
@@ -116,9 +116,9 @@ def _differences(record: Record) -> Iterator[str]:
             yield f"Rank {word} than the rest after the first rung, 0 best and 1 worst: {told}{more} ({rule})."
 
 
-def _front(record: Record, tallies: Sequence[Tally]) -> Iterator[str]:
-    n, everyone = len(record.result.front), record.result.candidates
-    dimensions = record.space.dimensions
+def _front(account: Account, tallies: Sequence[Tally]) -> Iterator[str]:
+    n, everyone = len(account.result.front), account.result.candidates
+    dimensions = account.space.dimensions
     names = labels([dimension.key for dimension in dimensions])
     shared = [tally for tally in tallies if n >= FEWEST and 2 * tally.front > n]
     if shared:

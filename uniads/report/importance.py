@@ -12,7 +12,7 @@ from uniads.report.figure import BLUE, RED, canvas
 from uniads.report.label import labels
 from uniads.report.sheet import Sheet
 from uniads.report.standing import Floats, standing
-from uniads.search.record import Record
+from uniads.search.account import Account
 
 FEWEST = 10
 """Completed trials below which nothing is said."""
@@ -45,7 +45,7 @@ class Importance:
         return self.share > self.chance
 
 
-def importances(record: Record, resamples: int = RESAMPLES, seed: int = 0, trees: int = TREES) -> list[Importance]:
+def importances(account: Account, resamples: int = RESAMPLES, seed: int = 0, trees: int = TREES) -> list[Importance]:
     """Shares of the genes in the rank of the loss after the first rung, which every candidate reaches.
 
     Mean decrease of impurity in a random forest over one-hot genes, as Optuna's evaluator of that name has it.
@@ -53,7 +53,7 @@ def importances(record: Record, resamples: int = RESAMPLES, seed: int = 0, trees
     Source: Breiman 2001, doi:10.1023/A:1010933404324.
 
     Args:
-        record: the search.
+        account: the search.
         resamples: draws for the interval, and for chance.
         seed: of the forests and the draws.
         trees: in each forest.
@@ -61,11 +61,11 @@ def importances(record: Record, resamples: int = RESAMPLES, seed: int = 0, trees
     Returns:
         The genes by falling share; none where fewer than ``FEWEST`` candidates have a rank, or all have one.
     """
-    trials, ranks = standing(record)
+    trials, ranks = standing(account)
     if len(trials) < FEWEST or np.ptp(ranks) == 0:
         return []
-    sizes = [len(dimension.values) + 1 for dimension in record.space.dimensions]
-    genomes = np.array([effective(record.space, trial.genome) for trial in trials])
+    sizes = [len(dimension.values) + 1 for dimension in account.space.dimensions]
+    genomes = np.array([effective(account.space, trial.genome) for trial in trials])
     features = np.hstack([np.eye(size)[genomes[:, gene]] for gene, size in enumerate(sizes)])
     starts = np.cumsum([0, *sizes[:-1]])
 
@@ -82,20 +82,20 @@ def importances(record: Record, resamples: int = RESAMPLES, seed: int = 0, trees
     return sorted(found, key=lambda importance: -importance.share)
 
 
-def importance_sheet(record: Record, found: Sequence[Importance]) -> Sheet:
+def importance_sheet(account: Account, found: Sequence[Importance]) -> Sheet:
     """The shares, with their intervals and what chance reaches."""
-    names = labels([dimension.key for dimension in record.space.dimensions])
+    names = labels([dimension.key for dimension in account.space.dimensions])
     rows = [
-        (names[one.gene], record.space.dimensions[one.gene].key, one.share, one.low, one.high, one.chance)
+        (names[one.gene], account.space.dimensions[one.gene].key, one.share, one.low, one.high, one.chance)
         for one in found
     ]
     columns = ("gene", "key", "share", "2.5 %", "97.5 %", "95 % of chance")
-    return Sheet("importance", _title(record), columns, rows)
+    return Sheet("importance", _title(account), columns, rows)
 
 
-def importance_figure(record: Record, found: Sequence[Importance]) -> Figure:
+def importance_figure(account: Account, found: Sequence[Importance]) -> Figure:
     """A bar a gene with its 95 % interval, and a mark up to which chance reaches."""
-    names = labels([dimension.key for dimension in record.space.dimensions])
+    names = labels([dimension.key for dimension in account.space.dimensions])
     figure, (axes,) = canvas(7.5, 1.0 + 0.26 * len(found))
     rows = range(len(found))
     share = np.array([one.share for one in found])
@@ -108,11 +108,11 @@ def importance_figure(record: Record, found: Sequence[Importance]) -> Figure:
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
     axes.set_xlabel("share of the explained variance of the loss's rank, with 95 % bootstrap interval")
-    axes.set_title(_title(record), loc="left")
+    axes.set_title(_title(account), loc="left")
     axes.legend(loc="lower right")
     return figure
 
 
-def _title(record: Record) -> str:
-    n = len(standing(record)[0])
-    return f"Importance of each gene for the loss after epoch {record.epochs[0]}, n = {n} candidates"
+def _title(account: Account) -> str:
+    n = len(standing(account)[0])
+    return f"Importance of each gene for the loss after epoch {account.epochs[0]}, n = {n} candidates"

@@ -18,8 +18,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
 from uniads.report.active import effective, switches
+from uniads.search.account import Account
 from uniads.search.objective import Measure
-from uniads.search.record import Record
 from uniads.search.space import Genome, SearchSpace
 from uniads.search.trial import Status, Trial
 
@@ -42,18 +42,18 @@ def distributions(space: SearchSpace) -> dict[str, CategoricalDistribution]:
     }
 
 
-def frozen(record: Record, rung: int) -> list[FrozenTrial]:
+def frozen(account: Account, rung: int) -> list[FrozenTrial]:
     """The trials of a rung as Optuna's. Rejected ones are PRUNED, without values of any kind."""
-    ranges = distributions(record.space)
+    ranges = distributions(account.space)
     return [
         optuna.create_trial(
             state=STATES[trial.status],
             values=list(trial.values) or None,
-            params=_params(record.space, trial.genome, ranges),
+            params=_params(account.space, trial.genome, ranges),
             distributions=dict(ranges),
             user_attrs=_facts(trial),
         )
-        for trial in record.result.trials
+        for trial in account.result.trials
         if trial.rung == rung
     ]
 
@@ -67,17 +67,17 @@ def _facts(trial: Trial) -> dict[str, Any]:
     return {**told, "overrides": " ".join(trial.overrides), **({"reason": trial.reason} if trial.reason else {})}
 
 
-def study(record: Record, rung: int, storage: BaseStorage | None = None, name: str | None = None) -> optuna.Study:
+def study(account: Account, rung: int, storage: BaseStorage | None = None, name: str | None = None) -> optuna.Study:
     """A new study of one rung, in memory when no storage is given."""
-    directions = ["minimize"] * len(record.result.measures)
+    directions = ["minimize"] * len(account.result.measures)
     with _quiet():
         made = optuna.create_study(
             storage=storage, study_name=name, directions=directions, sampler=RandomSampler(seed=0)
         )
-        made.set_metric_names([_named(measure) for measure in record.result.measures])
-    made.set_user_attr("ledger", str(record.file.resolve()))
-    made.set_user_attr("epochs", record.epochs[rung])
-    made.add_trials(frozen(record, rung))
+        made.set_metric_names([_named(measure) for measure in account.result.measures])
+    made.set_user_attr("ledger", str(account.file.resolve()))
+    made.set_user_attr("epochs", account.epochs[rung])
+    made.add_trials(frozen(account, rung))
     return made
 
 
@@ -98,11 +98,11 @@ def _quiet() -> Iterator[None]:
         optuna.logging.set_verbosity(before)
 
 
-def export(record: Record, storage: str, name: str) -> list[str]:
+def export(account: Account, storage: str, name: str) -> list[str]:
     """Write one study for each rung that was reached, named ``<name>-epoch<epochs>``; an earlier export is replaced.
 
     Args:
-        record: the search.
+        account: the search.
         storage: an URL, such as ``sqlite:///optuna.db``, or the path of a journal file, which is the fastest.
         name: what the studies' names begin with.
 
@@ -112,16 +112,16 @@ def export(record: Record, storage: str, name: str) -> list[str]:
     Raises:
         ValueError: the storage can't be opened, or holds a study of such a name from elsewhere.
     """
-    names = {rung: f"{name}-epoch{epochs}" for rung, epochs in record.epochs.items()}
+    names = {rung: f"{name}-epoch{epochs}" for rung, epochs in account.epochs.items()}
     with _opened(storage) as opened:
         known = {summary.study_name: summary for summary in optuna.get_all_study_summaries(opened)}
         for study_name in names.values():
             if study_name in known:
-                if known[study_name].user_attrs.get("ledger") != str(record.file.resolve()):
+                if known[study_name].user_attrs.get("ledger") != str(account.file.resolve()):
                     raise ValueError(f"{storage} holds another study named {study_name!r}; give this one name=NAME")
                 optuna.delete_study(study_name=study_name, storage=opened)
         for rung, study_name in names.items():
-            study(record, rung, opened, study_name)
+            study(account, rung, opened, study_name)
     return list(names.values())
 
 

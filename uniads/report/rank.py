@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 
 from uniads.report.figure import BLUE, logarithmic, panels
 from uniads.report.sheet import Sheet
+from uniads.search.account import Account
 from uniads.search.fidelity import Correlation
-from uniads.search.record import Record
 
 NOTE = (
     "Under halving only promoted candidates reach the higher rungs; that narrows the range and lowers the correlation."
@@ -26,14 +26,14 @@ def rank_sheet(found: Sequence[Correlation]) -> Sheet:
     return Sheet("rank", "Rank correlation of the loss between rungs", columns, rows)
 
 
-def rank_figure(record: Record, found: Sequence[Correlation]) -> Figure:
+def rank_figure(account: Account, found: Sequence[Correlation]) -> Figure:
     """One panel a pair of rungs: each candidate's loss at the higher one over that at the lower one."""
     figure, axes = panels(len(found), 3, 3.2)
     losses = {
-        epochs: {trial.candidate: trial.values[0] for trial in record.result.at(rung)}
-        for rung, epochs in record.epochs.items()
+        epochs: {trial.candidate: trial.values[0] for trial in account.result.at(rung)}
+        for rung, epochs in account.epochs.items()
     }
-    name = record.result.measures[0].name
+    name = account.result.measures[0].name
     for axis, one in zip(axes, found, strict=True):
         both = [candidate for candidate in losses[one.epochs] if candidate in losses[one.final]]
         points = [losses[one.epochs][c] for c in both], [losses[one.final][c] for c in both]

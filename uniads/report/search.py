@@ -20,8 +20,8 @@ from uniads.report.rank import NOTE, rank_figure, rank_sheet
 from uniads.report.section import Section
 from uniads.report.shrinkage import moved, shrinkage_figure, shrinkage_sheet
 from uniads.report.spent import spent_sheet
+from uniads.search.account import Account
 from uniads.search.fidelity import rank_correlation, verdict
-from uniads.search.record import Record
 
 
 def write_report(directory: Path, loader: ConfigLoader | None = None) -> Path:
@@ -37,55 +37,55 @@ def write_report(directory: Path, loader: ConfigLoader | None = None) -> Path:
     Raises:
         ValueError: there is no ledger, or it is damaged or empty.
     """
-    record = Record.of(directory / "ledger.jsonl")
-    page = html.write(title(record), list(sections(record, loader)), directory, _footer(record))
-    table.write_csv(record.result.trials, directory / "report" / "trials.csv")
+    account = Account.of(directory / "ledger.jsonl")
+    page = html.write(title(account), list(sections(account, loader)), directory, _footer(account))
+    table.write_csv(account.result.trials, directory / "report" / "trials.csv")
     return page
 
 
-def title(record: Record) -> str:
+def title(account: Account) -> str:
     """What was searched."""
-    facts = record.facts
+    facts = account.facts
     return f"Search of {facts['pair']} on {facts['data']}" if {"pair", "data"} <= facts.keys() else "Search"
 
 
-def sections(record: Record, loader: ConfigLoader | None) -> Iterator[Section]:
+def sections(account: Account, loader: ConfigLoader | None) -> Iterator[Section]:
     """The parts; those about completed trials only where there are any."""
-    result = record.result
-    if not record.completed:
-        yield Section("front", "Pareto front", (_summary(record), "No trial was completed, so there is no front."))
+    result = account.result
+    if not account.completed:
+        yield Section("front", "Pareto front", (_summary(account), "No trial was completed, so there is no front."))
     else:
         flat = len(result.measures) < 2
-        picture = None if flat else pareto_figure(result, title(record))
-        yield Section("pareto", "Pareto front", (_summary(record),), figure=picture, sheet=front_sheet(result))
-        yield from _best(record, loader)
+        picture = None if flat else pareto_figure(result, title(account))
+        yield Section("pareto", "Pareto front", (_summary(account),), figure=picture, sheet=front_sheet(result))
+        yield from _best(account, loader)
         found = steps(result)
         if found:
             picture, sheet = curve_figure(found, result), curve_sheet(found)
             yield Section("curve", "Search curves", figure=picture, sheet=sheet, folded=True)
-    yield from _analysis(record)
-    yield Section("cost", "Cost", tuple(_cost(record)), sheet=spent_sheet(record))
+    yield from _analysis(account)
+    yield Section("cost", "Cost", tuple(_cost(account)), sheet=spent_sheet(account))
 
 
-def _summary(record: Record) -> str:
-    result = record.result
+def _summary(account: Account) -> str:
+    result = account.result
     measures = " and ".join(
         m.name if m.target is None else f"distance of {m.name} from {m.target:,.6g}" for m in result.measures
     )
-    stops = ", ".join(str(epochs) for epochs in record.facts.get("rung_epochs", record.epochs.values()))
+    stops = ", ".join(str(epochs) for epochs in account.facts.get("rung_epochs", account.epochs.values()))
     return (
         f"{result.candidates} candidates, judged after epoch {stops} on the validation split; minimised: {measures}. "
-        f"{len(record.space.dimensions)} genes, {record.space.size:.3g} combinations before repair."
+        f"{len(account.space.dimensions)} genes, {account.space.size:.3g} combinations before repair."
     )
 
 
-def _best(record: Record, loader: ConfigLoader | None) -> Iterator[Section]:
-    best = record.result.best
+def _best(account: Account, loader: ConfigLoader | None) -> Iterator[Section]:
+    best = account.result.best
     if best is None:
         yield Section("best", "Best candidate", ("No candidate was completed at the top rung yet.",))
         return
-    loss, overrides = loss_of(best, record, loader), command(best, record)
-    numbers = ", ".join(f"{m.name} {m.number(best.outcome):,.6g}" for m in record.result.measures)
+    loss, overrides = loss_of(best, account, loader), command(best, account)
+    numbers = ", ".join(f"{m.name} {m.number(best.outcome):,.6g}" for m in account.result.measures)
     notes = [f"{best.candidate}, after epoch {best.epochs}: {numbers}. Of the front, the lowest first measure within "
              "every target, or the nearest to the targets."]  # fmt: skip
     code = [shlex.join(["python", "-m", "uniads.train", *overrides]) if overrides else " ".join(best.overrides)]
@@ -95,35 +95,35 @@ def _best(record: Record, loader: ConfigLoader | None) -> Iterator[Section]:
     yield Section("best", "Best candidate", tuple(notes), tuple(code), picture)
 
 
-def _analysis(record: Record) -> Iterator[Section]:
-    genes, counts = importances(record), tallies(record)
+def _analysis(account: Account) -> Iterator[Section]:
+    genes, counts = importances(account), tallies(account)
     hint = "Later generations descend from the best of the earlier ones, so these are associations, not effects."
-    yield Section("guidance", "Guidance", (*guidance(record, genes, counts), hint))
+    yield Section("guidance", "Guidance", (*guidance(account, genes, counts), hint))
     if genes:
-        picture, sheet = importance_figure(record, genes), importance_sheet(record, genes)
+        picture, sheet = importance_figure(account, genes), importance_sheet(account, genes)
         note = "The mark is what a gene stays below in 95 % of the draws in which the losses are dealt out anew."
         yield Section("importance", "Importance", (note,), figure=picture, sheet=sheet, folded=True)
-    picture, sheet = frequency_figure(record, counts), frequency_sheet(record, counts)
+    picture, sheet = frequency_figure(account, counts), frequency_sheet(account, counts)
     yield Section("frequency", "Operator frequencies", figure=picture, sheet=sheet, folded=True)
-    if moved(record):
-        picture, sheet = shrinkage_figure(record), shrinkage_sheet(record)
+    if moved(account):
+        picture, sheet = shrinkage_figure(account), shrinkage_sheet(account)
         yield Section("shrinkage", "Shrinkage", figure=picture, sheet=sheet, folded=True)
-    pairs = rank_correlation(record.result.trials)
-    if len(record.epochs) > 1:
-        picture = rank_figure(record, pairs) if pairs else None
+    pairs = rank_correlation(account.result.trials)
+    if len(account.epochs) > 1:
+        picture = rank_figure(account, pairs) if pairs else None
         said = verdict(pairs)
         notes = (f"{said[0].upper()}{said[1:]}.", NOTE)
         yield Section("rank", "Rank correlation between rungs", notes, figure=picture, sheet=rank_sheet(pairs))
 
 
-def _cost(record: Record) -> Iterator[str]:
-    if "recipe_epochs" in record.facts and record.result.epochs > 0:
-        file = record.file.parent / "final" / "outcome.json"
+def _cost(account: Account) -> Iterator[str]:
+    if "recipe_epochs" in account.facts and account.result.epochs > 0:
+        file = account.file.parent / "final" / "outcome.json"
         final = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-        yield f"{cost_sentence(record.result, record.facts['recipe_epochs'], final.get('epochs', 0))}."
+        yield f"{cost_sentence(account.result, account.facts['recipe_epochs'], final.get('epochs', 0))}."
 
 
-def _footer(record: Record) -> str:
-    version = record.facts.get("version")
+def _footer(account: Account) -> str:
+    version = account.facts.get("version")
     source = f" of uniads {version}" if version else ""
-    return f"Written from the {record.file.name}{source}; python -m uniads.report directory=DIR writes it again."
+    return f"Written from the {account.file.name}{source}; python -m uniads.report directory=DIR writes it again."

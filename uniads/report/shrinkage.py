@@ -5,39 +5,41 @@ from matplotlib.figure import Figure
 from uniads.report.figure import panels
 from uniads.report.label import labels
 from uniads.report.sheet import Sheet
-from uniads.search.record import Record
+from uniads.search.account import Account
 
 
-def shrinkage_sheet(record: Record) -> Sheet:
+def shrinkage_sheet(account: Account) -> Sheet:
     """The weights after each generation, one row a value that was ever sampled unevenly."""
-    generations = record.result.weights
-    names = labels([dimension.key for dimension in record.space.dimensions])
+    generations = account.result.weights
+    names = labels([dimension.key for dimension in account.space.dimensions])
     rows = [
         (names[gene], str(value), *(weights[gene][position] for weights in generations))
-        for gene in moved(record)
-        for position, value in enumerate(record.space.dimensions[gene].values)
+        for gene in moved(account)
+        for position, value in enumerate(account.space.dimensions[gene].values)
     ]
     columns = ("gene", "value", *(f"after generation {number + 1}" for number in range(len(generations))))
     return Sheet("shrinkage", "Sampling weights, 1 where all values are drawn alike", columns, rows)
 
 
-def moved(record: Record) -> list[int]:
+def moved(account: Account) -> list[int]:
     """Positions of the genes whose weights ever differed."""
-    genes = range(len(record.space.dimensions))
-    return [gene for gene in genes if any(len(set(weights[gene])) > 1 for weights in record.result.weights)]
+    genes = range(len(account.space.dimensions))
+    return [gene for gene in genes if any(len(set(weights[gene])) > 1 for weights in account.result.weights)]
 
 
-def shrinkage_figure(record: Record) -> Figure:
+def shrinkage_figure(account: Account) -> Figure:
     """One panel a gene: values down, generations along, the weight as colour; blue is drawn more, red less."""
-    genes = moved(record)
-    dimensions = record.space.dimensions
+    genes = moved(account)
+    dimensions = account.space.dimensions
     names = labels([dimension.key for dimension in dimensions])
     longest = max(len(dimensions[gene].values) for gene in genes)
     figure, axes = panels(len(genes), 4, 0.7 + 0.17 * longest, 11)
     for axis, gene in zip(axes, genes, strict=True):
-        weights = [[generation[gene][value] for generation in record.result.weights] for value in _values(record, gene)]
+        weights = [
+            [generation[gene][value] for generation in account.result.weights] for value in _values(account, gene)
+        ]
         image = axis.imshow(weights, aspect="auto", cmap="RdBu", vmin=0, vmax=2, interpolation="nearest")
-        axis.set_yticks(_values(record, gene), [str(value) for value in dimensions[gene].values], fontsize=7)
+        axis.set_yticks(_values(account, gene), [str(value) for value in dimensions[gene].values], fontsize=7)
         axis.xaxis.get_major_locator().set_params(integer=True)
         axis.xaxis.set_major_formatter(lambda number, position: f"{number + 1:g}")
         axis.tick_params(axis="x", labelsize=7)
@@ -48,5 +50,5 @@ def shrinkage_figure(record: Record) -> Figure:
     return figure
 
 
-def _values(record: Record, gene: int) -> range:
-    return range(len(record.space.dimensions[gene].values))
+def _values(account: Account, gene: int) -> range:
+    return range(len(account.space.dimensions[gene].values))

@@ -1,15 +1,15 @@
 """What was spent on each rung."""
 
 from uniads.report.sheet import Sheet
-from uniads.search.record import Record
+from uniads.search.account import Account
 from uniads.search.trial import Status
 
 
-def spent_sheet(record: Record) -> Sheet:
+def spent_sheet(account: Account) -> Sheet:
     """Trials, epochs, operations and seconds by rung; a resumed candidate's earlier epochs count at their rung."""
     rows = []
-    for rung, epochs in record.epochs.items():
-        trials = [trial for trial in record.result.trials if trial.rung == rung]
+    for rung, epochs in account.epochs.items():
+        trials = [trial for trial in account.result.trials if trial.rung == rung]
         counts = [sum(trial.status is status for trial in trials) for status in _ENDED]
         spent = (sum(t.epochs_spent for t in trials), sum(t.flops for t in trials), sum(t.seconds for t in trials))
         rows.append((epochs, len(trials), *counts, *spent))

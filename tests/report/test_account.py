@@ -7,11 +7,11 @@ import pytest
 
 from tests.report.conftest import Recorded
 from uniads.search import Ledger
-from uniads.search.record import Record
+from uniads.search.account import Account
 
 
 def test_a_ledger_gives_the_searchs_own_result(recorded: Recorded) -> None:
-    found, made = recorded.record.result, recorded.result
+    found, made = recorded.account.result, recorded.result
     assert found.trials == made.trials
     assert found.weights == made.weights
     assert (found.measures, found.top) == (made.measures, made.top)
@@ -31,7 +31,7 @@ def headed(recorded: Recorded, folder: Path, **changes: object) -> Path:
 
 def test_a_target_that_the_header_lacks_follows_from_the_trials(recorded: Recorded, tmp_path: Path) -> None:
     old = {"loss": {"name": "val_loss", "target": None}, "size": {"name": "params", "target": "pair"}}
-    found = Record.of(headed(recorded, tmp_path, minimised=None, measures=old))
+    found = Account.of(headed(recorded, tmp_path, minimised=None, measures=old))
     assert [(measure.name, measure.target) for measure in found.result.measures] == [
         ("val_loss", None),
         ("params", 3000),
@@ -40,17 +40,17 @@ def test_a_target_that_the_header_lacks_follows_from_the_trials(recorded: Record
 
 
 def test_a_space_that_the_header_lacks_follows_from_the_trials(recorded: Recorded, tmp_path: Path) -> None:
-    space = Record.of(headed(recorded, tmp_path, space=None)).space
-    assert space.size == recorded.record.space.size
+    space = Account.of(headed(recorded, tmp_path, space=None)).space
+    assert space.size == recorded.account.space.size
     trial = recorded.result.trials[0]
     assert space.overrides(trial.genome) == trial.overrides
 
 
 def test_what_is_no_search_is_refused_in_a_sentence(recorded: Recorded, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"no ledger at .*none\.jsonl; a search writes one"):
-        Record.of(tmp_path / "none.jsonl")
+        Account.of(tmp_path / "none.jsonl")
     Ledger(tmp_path / "empty.jsonl", {}).close()
     with pytest.raises(ValueError, match=r"holds no trial yet"):
-        Record.of(tmp_path / "empty.jsonl")
+        Account.of(tmp_path / "empty.jsonl")
     with pytest.raises(ValueError, match="does not say what was minimised"):
-        Record.of(headed(recorded, tmp_path, minimised=None))
+        Account.of(headed(recorded, tmp_path, minimised=None))

@@ -29,7 +29,7 @@ def fingerprint(space: SearchSpace, measures: Sequence[Measure], **more: Any) ->
 
 
 @dataclass(frozen=True)
-class Record:
+class Account:
     """A ledger file, read.
 
     Attributes:
