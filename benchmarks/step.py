@@ -19,9 +19,9 @@ from torch.nn import functional as F
 
 import uniads
 from benchmarks import reporting
+from uniads.context import knowledge_of
 from uniads.data.base import Data
 from uniads.distiller.base import Context, Distiller
-from uniads.fit import knowledge_of
 from uniads.frozen import Frozen, Teacher, TeacherStore
 from uniads.knowledge import Batch
 from uniads.learner import Learner

@@ -6,6 +6,7 @@ It asks an algorithm for genomes, has an objective evaluate them rung by rung, a
 """
 
 from uniads.search.algorithm.base import Algorithm
+from uniads.search.algorithm.diswot import DisWOT
 from uniads.search.algorithm.nsga2 import NSGA2
 from uniads.search.algorithm.random import Random
 from uniads.search.ledger import Ledger
@@ -22,6 +23,7 @@ __all__ = [
     "NSGA2",
     "Algorithm",
     "Dimension",
+    "DisWOT",
     "Full",
     "Genome",
     "Halving",
