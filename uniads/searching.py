@@ -24,10 +24,12 @@ from uniads.fit import data_for, fit
 from uniads.launch import Launch, quoted
 from uniads.model.base import Network
 from uniads.outcome import Outcome
-from uniads.report import figure, table
+from uniads.report import figure, optuna, table
 from uniads.report.cost import Amount, Cost, cost_sentence, cost_table
 from uniads.report.opening import data_lines, logging_line, teacher_lines
+from uniads.report.pareto import pareto_figure
 from uniads.report.progress import ProgressWatcher
+from uniads.report.search import write_report
 from uniads.report.wandb import SearchRun
 from uniads.search import (
     INTERRUPTED,
@@ -42,12 +44,13 @@ from uniads.search import (
     Watcher,
     search,
 )
+from uniads.search.account import Account, fingerprint
 from uniads.teacher import chosen, judged
 from uniads.train import train
 from uniads.training import device_of
 from uniads.warm_start import WarmStart
 
-OWN = ("search", "space", "final", "launcher", "algorithm", "schedule")
+OWN = ("search", "space", "final", "report", "sweep", "launcher", "algorithm", "schedule")
 """Keys of the search command that a single training does not have, or that choose how its jobs are launched."""
 
 
@@ -251,13 +254,18 @@ def _fingerprint(setup: Setup) -> dict[str, Any]:
     """What makes this search this search."""
     settings = OmegaConf.to_container(setup.cfg.search, resolve=True)
     assert isinstance(settings, dict)
-    dimensions = {dimension.key: list(dimension.values) for dimension in setup.space.dimensions}
-    return {
-        "version": uniads.__version__,
-        "space": dimensions,
-        "overrides": list(setup.launch.overrides),
+    return fingerprint(
+        setup.space,
+        setup.measures,
+        version=uniads.__version__,
+        pair=setup.shared.pair,
+        data=HydraConfig.get().runtime.choices["data"],
+        recipe_epochs=setup.shared.epochs,
+        rung_epochs=[rung.epochs for rung in setup.schedule.rungs],
+        data_seed=setup.launch.data_seed,
+        overrides=list(setup.launch.overrides),
         **{str(name): value for name, value in settings.items() if name != "force"},
-    }
+    )
 
 
 def train_best(setup: Setup, best: Trial, console: Console) -> Outcome:
@@ -280,10 +288,9 @@ def report(setup: Setup, result: Result, console: Console) -> None:
     completed = [trial for rung in range(result.top + 1) for trial in result.at(rung)]
     table.write_csv(completed, setup.directory / "trials.csv")
     table.write_csv(result.front, setup.directory / "front.csv")
-    if completed:
+    if completed and len(result.measures) > 1:
         title = f"{setup.shared.pair} on {HydraConfig.get().runtime.choices['data']}"
-        picture = figure.pareto_figure(result, title, setup.target)
-        figure.save(picture, setup.directory, "pareto")
+        figure.save(pareto_figure(result, title), setup.directory, "pareto")
     console.print(f"stopped: {result.stopped}", highlight=False)
     console.print(table.front_table(result))
     if result.best:
@@ -291,12 +298,21 @@ def report(setup: Setup, result: Result, console: Console) -> None:
         console.print(f"train {result.best.candidate} again, to the same validation loss:", highlight=False)
         console.print(command, highlight=False, soft_wrap=True, markup=False)
         (setup.directory / "best.sh").write_text(command + "\n")
+    if setup.cfg.report and result.trials:
+        page = write_report(setup.directory, setup.launch.loader)
+        console.print(f"the whole report: {page}", highlight=False, soft_wrap=True)
+        studies = setup.directory / "optuna.db"
+        studies.unlink(missing_ok=True)
+        account = Account.of(setup.directory / "ledger.jsonl")
+        optuna.export(account, f"sqlite:///{studies}", setup.directory.name)
 
 
 def conclude(setup: Setup, result: Result, final: Outcome | None, console: Console) -> None:
     """What it cost, and where everything is. When the store of teacher outputs has done its work, it goes."""
     if result.stopped != INTERRUPTED:
         rmtree(setup.launch.store, ignore_errors=True)
+    if setup.cfg.report and final:
+        write_report(setup.directory, setup.launch.loader)  # again, with the cost of the final training
     full = setup.shared.epochs
     trained = Amount(final.epochs, final.epochs * final.epoch_flops) if final else None
     if result.epochs:

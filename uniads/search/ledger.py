@@ -124,10 +124,23 @@ def read(path: Path) -> tuple[dict[str, Any], list[Trial]]:
     Raises:
         ValueError: there is no ledger at the path, or it is damaged.
     """
+    return read_all(path)[:2]
+
+
+def read_all(path: Path) -> tuple[dict[str, Any], list[Trial], list[Weights]]:
+    """Like ``read``, with the sampling weights after each generation.
+
+    Raises:
+        ValueError: there is no ledger at the path, or it is damaged.
+    """
     if not path.is_file():
         raise ValueError(f"no ledger at {path}; a search writes one as ledger.jsonl in its run directory")
     found, entries = _parsed(path, path.read_bytes().rpartition(b"\n")[0])
-    return found or {}, [entry for entry in entries if isinstance(entry, Trial)]
+    weights: list[Weights] = []
+    for entry in entries:
+        if not isinstance(entry, Trial):
+            weights[entry[0] :] = [entry[1]]
+    return found or {}, [entry for entry in entries if isinstance(entry, Trial)], weights
 
 
 def _locked(path: Path) -> FileLock:
