@@ -129,6 +129,11 @@ class Surrogate:
                 self._known[genome] = Prediction(rejected, mine, trained)
         return [self._known[genome] for genome in genomes]
 
+    @property
+    def origins(self) -> dict[str, str]:
+        """Where each number that no epoch changes comes from."""
+        return {name: known.origin for name, known in self._fixed.items()}
+
     def fixed(self, name: str, genome: Genome) -> float:
         """A number of a genome that no epoch changes."""
         return self._fixed[name].predict([genome])[0]
@@ -195,9 +200,9 @@ class Fixed:
         self._forest = None if self._rule else Forest(own, self.known, seed)
 
     @property
-    def exact(self) -> bool:
-        """Whether a formula was found that holds for architectures that were not recorded."""
-        return self._rule is not None
+    def origin(self) -> str:
+        """Where the number comes from."""
+        return "exact, a polynomial in the architecture" if self._rule else "looked up, or predicted by a forest"
 
     def predict(self, genomes: Sequence[Genome]) -> list[float]:
         """The number of each genome."""
