@@ -7,6 +7,7 @@ turns of a row's time by the first row's time in the same turn, so that a machin
 import copy
 from argparse import Namespace
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -19,7 +20,8 @@ from torch.nn import functional as F
 import uniads
 from benchmarks import reporting
 from uniads.data.base import Data
-from uniads.distiller.base import Distiller
+from uniads.distiller.base import Context, Distiller
+from uniads.fit import knowledge_of
 from uniads.frozen import Frozen, Teacher, TeacherStore
 from uniads.knowledge import Batch
 from uniads.learner import Learner
@@ -76,6 +78,16 @@ def learner_step(student: Network, teacher: Teacher | None, distiller: Distiller
     return step
 
 
+def context(student: Network, teacher: Network, data: Data, batch_size: int) -> Context:
+    """What a distiller is told before a training on these data."""
+    image = torch.zeros(2, data.channels, *data.size)
+    label = data.label(train=True)
+    example = Batch(image, label[:2], torch.arange(2))
+    known, said = knowledge_of(student, image), knowledge_of(teacher, image)
+    build = partial(copy.deepcopy, student)
+    return Context(student, teacher, known, said, example, len(label), batch_size, build, label)
+
+
 def steps(arguments: Namespace, data: Data, folder: Path) -> dict[str, Step]:
     """The rows to measure, by name; the first is what the others are compared with."""
     torch.manual_seed(arguments.seed)
@@ -90,9 +102,7 @@ def steps(arguments: Namespace, data: Data, folder: Path) -> dict[str, Step]:
 
     def distiller(name: str) -> Distiller:
         made: Distiller = uniads.build("distiller", name)
-        image = torch.zeros(2, data.channels, *data.size)
-        with torch.no_grad():
-            made.adapt(own().eval()(image), teacher(image))
+        made.adapt(context(own(), teacher, data, arguments.batch))
         return made
 
     return {

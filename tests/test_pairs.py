@@ -15,6 +15,7 @@ from hydra.types import RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from tests.distiller.contexts import context_of
 from tests.journey import LIGHTNING, Commands, configured
 from uniads import options
 from uniads.candidates import space_for, student_genes, student_params
@@ -97,7 +98,7 @@ def test_a_pair_is_distilled_a_step(pair: str, shape: tuple[int, int, int]) -> N
     for option, terms in {"kd": {"logits"}, "searched": {"feature", "embedding", "logits"}}.items():
         distiller = instantiate(distillers()[option])
         assert isinstance(distiller, Composed)
-        distiller.adapt(student(batch.image), said)
+        distiller.adapt(context_of(student(batch.image), said))
         named = distiller(student(batch.image), said, batch)
         assert set(named) == terms
         assert all(isfinite(float(term.detach())) for term in named.values())
@@ -122,7 +123,7 @@ def test_maps_of_two_sizes_meet_at_the_smaller_one(pair: str, student: int, teac
     ours, theirs = network(cfg.student)(image), network(cfg.teacher.model)(image)
     assert (ours.features[-1].shape[-1], theirs.features[-1].shape[-1]) == (student, teacher)
     distiller = instantiate(distillers()["searched"])
-    distiller.adapt(ours, theirs)
+    distiller.adapt(context_of(ours, theirs))
     align = distiller.nodes["feature"].align
     if ours.features[-1].shape == theirs.features[-1].shape:
         assert align is None
@@ -164,7 +165,7 @@ def test_the_narrowest_and_shallowest_student_distils_whatever_is_searched(pair:
     for genome in found.space.fill(12, Random(1)):
         picks = [o for o in found.space.overrides(genome) if not o.startswith("student.")]
         distiller = instantiate(configured(f"+pair={pair}", "distiller=searched", *picks).distiller)
-        distiller.adapt(student(batch.image), said)
+        distiller.adapt(context_of(student(batch.image), said))
         assert all(bool(term.isfinite()) for term in distiller(student(batch.image), said, batch).values()), picks
 
 

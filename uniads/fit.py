@@ -14,10 +14,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from uniads.callback.rejection import RejectedError, Rejection
 from uniads.data.base import Data
-from uniads.distiller.base import Distiller
+from uniads.distiller.base import Context, Distiller
 from uniads.flops import forward_flops
 from uniads.frozen import Frozen, TeacherStore, stored_bytes
-from uniads.knowledge import Knowledge
+from uniads.knowledge import Batch, Knowledge
 from uniads.learner import Learner
 from uniads.model import checkpoint
 from uniads.model.base import Network, count_params
@@ -85,11 +85,27 @@ def parts_for(cfg: DictConfig) -> Parts:
     teacher = teacher_of(cfg, data) if distiller.needs_teacher else None
     pl.seed_everything(cfg.seed, verbose=False)
     student = new_network(chosen(cfg, "student"), data)
-    if teacher:
-        distiller.adapt(knowledge_of(student, example(data)), knowledge_of(teacher.network, example(data)))
+    distiller.adapt(_context(cfg, data, student, teacher))
     asked = _asked(cfg, data, distiller, teacher) if teacher else None
     learner = Learner(student, distiller, recipe, cfg.epochs, data.num_classes, asked)
     return Parts(data, student, distiller, learner, teacher)
+
+
+def _context(cfg: DictConfig, data: Data, student: Network, teacher: Teacher | None) -> Context:
+    """What the distiller is told before the training."""
+    image = example(data)
+    every, trained = data.label(train=True).cpu(), data.train(1).index.cpu()
+    return Context(
+        student=student,
+        teacher=teacher.network if teacher else None,
+        student_knowledge=knowledge_of(student, image),
+        teacher_knowledge=knowledge_of(teacher.network, image) if teacher else None,
+        batch=Batch(image, every[:2], torch.arange(2)),
+        index_size=len(every),
+        batch_size=cfg.recipe.batch_size,
+        build=lambda: new_network(chosen(cfg, "student"), data),
+        label=torch.full_like(every, -1).index_copy(0, trained, every[trained]),
+    )
 
 
 def _asked(cfg: DictConfig, data: Data, distiller: Distiller, teacher: Teacher) -> Frozen | TeacherStore:

@@ -59,6 +59,7 @@ class Learner(LightningModule):
 
     def on_train_epoch_start(self) -> None:
         self._sums = {}
+        self.distiller.set_epoch(self.current_epoch, self.epochs)
 
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         student = self._known(batch)

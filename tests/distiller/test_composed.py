@@ -5,6 +5,7 @@ import torch
 from omegaconf import OmegaConf
 from torch import Tensor
 
+from tests.distiller.contexts import context_of
 from uniads import build, options
 from uniads.distance.l2 import L2
 from uniads.distiller.base import Distiller
@@ -48,7 +49,7 @@ def test_terms_carry_the_names_of_their_nodes(known: tuple[Knowledge, Knowledge]
     distiller = Composed(
         final=Node("logits", L2(), {}), last=Node("embedding", L2(), {}), middle=Node("feature", L2(), {}, tap=1)
     )
-    distiller.adapt(*known)
+    distiller.adapt(context_of(*known))
     assert list(distiller(*known, batch())) == ["final", "last", "middle"]
 
 
@@ -57,7 +58,7 @@ def test_weight_0_leaves_no_term_no_adapter_and_no_cost(known: tuple[Knowledge, 
     distiller = Composed(
         here=Node("embedding", L2(), {"first": asked}), gone=Node("feature", L2(), {"first": ignored}, weight=0)
     )
-    distiller.adapt(*known)
+    distiller.adapt(context_of(*known))
     terms = distiller(*known, batch())
     assert list(terms) == ["here"]
     assert not distiller.needs_features
@@ -79,7 +80,7 @@ def test_feature_maps_are_asked_for_only_where_a_node_looks_at_them(source: str)
 
 def test_adapters_train_with_the_distiller(known: tuple[Knowledge, Knowledge]) -> None:
     distiller = Composed(map=Node("feature", L2(), {}))
-    distiller.adapt(*known)
+    distiller.adapt(context_of(*known))
     assert {name for name, _ in distiller.named_parameters()} == {
         "nodes.map.align.channels.weight",
         "nodes.map.align.channels.bias",
@@ -96,7 +97,7 @@ def test_the_draws_of_random_transforms_are_part_of_the_state(known: tuple[Knowl
 def test_making_adapters_changes_no_network() -> None:
     networks = [build("model", name, **SMALL).train() for name in ("resnet8", "resnet8x4")]
     before = [{name: value.clone() for name, value in network.state_dict().items()} for network in networks]
-    build("distiller", "searched").adapt(*(knowledge_of(network, batch().image) for network in networks))
+    build("distiller", "searched").adapt(context_of(*(knowledge_of(network, batch().image) for network in networks)))
     for network, state in zip(networks, before, strict=True):
         assert network.training
         assert all(torch.equal(value, state[name]) for name, value in network.state_dict().items())
@@ -110,7 +111,7 @@ def test_every_option_gives_finite_named_scalars(name: str, images: int, known: 
         Knowledge(tuple(f[:images] for f in k.features), k.embedding[:images], k.logits[:images].clone()) for k in known
     )
     student.logits.requires_grad_()
-    distiller.adapt(student, teacher)
+    distiller.adapt(context_of(student, teacher))
     terms = distiller(student, teacher, batch(images))
     assert all(term.shape == () and term.dtype == torch.float32 and term.isfinite() for term in terms.values())
     assert bool(terms) == distiller.needs_teacher == (name != "plain")

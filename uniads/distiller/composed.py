@@ -1,26 +1,27 @@
-"""A distiller that is a sum of nodes, all of it in YAML."""
+"""A distiller that is a sum of terms, all of it in YAML."""
 
 from typing import final
 
 from torch import Tensor, nn
 
-from uniads.distiller.base import Distiller
+from uniads.distiller.base import Context, Distiller
 from uniads.distiller.node import Node
+from uniads.distiller.term import Term
 from uniads.knowledge import Batch, Knowledge
 
 
 @final
 class Composed(Distiller):
-    """The named terms of its nodes. A node of weight 0 is dropped: it has no term, no adapter and no cost.
+    """The named terms of its nodes and modules. One of weight 0 is dropped: it has no adapter and no cost.
 
     Args:
         task: weight of the cross-entropy with the labels.
-        nodes: the terms by name.
+        terms: nodes and modules by name.
     """
 
-    def __init__(self, task: float = 1.0, **nodes: Node) -> None:
+    def __init__(self, task: float = 1.0, **terms: Node | Term) -> None:
         super().__init__(task)
-        self.nodes = nn.ModuleDict({name: node for name, node in nodes.items() if node.weight > 0})
+        self.nodes = nn.ModuleDict({name: term for name, term in terms.items() if term.weight > 0})
 
     @property
     def needs_teacher(self) -> bool:
@@ -28,17 +29,28 @@ class Composed(Distiller):
 
     @property
     def needs_features(self) -> bool:
-        return any(node.source == "feature" for node in self._nodes().values())
+        return any(term.needs_features for term in self._terms().values())
 
     def formula(self) -> str:
-        return " + ".join([f"{self.task:g} * cross-entropy", *(node.formula() for node in self._nodes().values())])
+        return " + ".join([f"{self.task:g} * cross-entropy", *(term.formula() for term in self._terms().values())])
 
-    def adapt(self, student: Knowledge, teacher: Knowledge) -> None:
-        for node in self._nodes().values():
-            node.adapt(student, teacher)
+    def adapt(self, context: Context) -> None:
+        for term in self._terms().values():
+            if isinstance(term, Node):
+                term.adapt(context.student_knowledge, context.taught)
+            else:
+                term.adapt(context)
+
+    def set_epoch(self, epoch: int, epochs: int) -> None:
+        for term in self._terms().values():
+            if isinstance(term, Term):
+                term.set_epoch(epoch, epochs)
 
     def forward(self, student: Knowledge, teacher: Knowledge, batch: Batch) -> dict[str, Tensor]:
-        return {name: node(student, teacher) for name, node in self._nodes().items()}
+        return {
+            name: term(student, teacher) if isinstance(term, Node) else term(student, teacher, batch)
+            for name, term in self._terms().items()
+        }
 
-    def _nodes(self) -> dict[str, Node]:
-        return {name: node for name, node in self.nodes.items() if isinstance(node, Node)}
+    def _terms(self) -> dict[str, Node | Term]:
+        return {name: term for name, term in self.nodes.items() if isinstance(term, Node | Term)}

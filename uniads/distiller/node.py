@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from uniads.distance.base import Distance
 from uniads.distiller.align import Align
-from uniads.distiller.base import checked_weight
+from uniads.distiller.base import checked_weight, full
 from uniads.knowledge import Knowledge
 from uniads.transform.base import RandomTransform, Transform
 from uniads.transform.identity import Identity
@@ -19,7 +19,7 @@ SOURCES = ("feature", "embedding", "logits")
 
 @final
 class Node(nn.Module):
-    """weight * tau² * D(T(A_student) / tau, T(A_teacher) / tau), in float32 also under autocast.
+    """weight * tau² * D(T(A_student) / tau, T(A_teacher) / tau), in float32 also under autocast; float64 stays float64.
 
     A is a feature map, the embedding or the logits; T a chain of transforms; D a distance. The teacher's side has no
     gradient. A distance between distributions (kl after a softmax) normalises them, so tau scales such a term by tau²
@@ -63,16 +63,21 @@ class Node(nn.Module):
         self.tau = tau
         self.align: Align | None = None
 
+    @property
+    def needs_features(self) -> bool:
+        """Whether the node looks at the teacher's feature maps."""
+        return self.source == "feature"
+
     def adapt(self, student: Knowledge, teacher: Knowledge) -> None:
         """Make the adapter that these shapes need: none where T gives one shape already."""
         mine, theirs = self._pick(student, "student"), self._pick(teacher, "teacher")
         self.align = None if self._view(mine).shape == self._view(theirs).shape else Align(mine.shape, theirs.shape)
 
     def forward(self, student: Knowledge, teacher: Knowledge) -> Tensor:
-        """The weighted term of a batch, a float32 scalar."""
+        """The weighted term of a batch, a scalar."""
         mine, theirs = self._pick(student, "student"), self._pick(teacher, "teacher").detach()
         with torch.autocast(mine.device.type, enabled=False):
-            mine, theirs = mine.float(), theirs.float()
+            mine, theirs = full(mine), full(theirs)
             if self.align is not None:
                 mine, theirs = self.align(mine, theirs)
             for step in self.transform:
