@@ -12,7 +12,7 @@ from uniads.search.ledger import Ledger
 from uniads.search.loop import INTERRUPTED, Result, Watcher, search
 from uniads.search.objective import Measure, Objective, per_point
 from uniads.search.rejection import Rejection
-from uniads.search.schedule import Full, Halving, Rung, Schedule
+from uniads.search.schedule import Full, Halving, Hyperband, Rung, Schedule
 from uniads.search.shrink import Shrinkage
 from uniads.search.space import Dimension, Genome, Point, SearchSpace, Value
 from uniads.search.trial import Status, Trial
@@ -25,6 +25,7 @@ __all__ = [
     "Full",
     "Genome",
     "Halving",
+    "Hyperband",
     "Ledger",
     "Measure",
     "Objective",
