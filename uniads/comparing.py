@@ -35,12 +35,12 @@ class Player:
 
     Attributes:
         name: an option of ``conf/search``, with overrides of its own after it.
-        search: its settings.
+        cfg: its configuration, with a node ``search``.
         schedule: its rungs, moved to those of the ledger.
     """
 
     name: str
-    search: DictConfig
+    cfg: DictConfig
     schedule: Schedule
 
     @classmethod
@@ -51,7 +51,8 @@ class Player:
             ValueError: it has more rungs than the ledger.
         """
         option, *overrides = name.split()
-        search = loader.load_configuration("compare", [f"+search={option}", *overrides], RunMode.RUN).search
+        cfg = loader.load_configuration("compare", [f"+search={option}", *overrides], RunMode.RUN)
+        search = cfg.search
         own, recorded = list(search.rungs), list(rungs)
         if len(own) > len(recorded):
             raise ValueError(
@@ -67,7 +68,7 @@ class Player:
             schedule["epochs"] = dict(zip(own, moved, strict=True)).get(schedule["epochs"], recorded[-1])
         if "eta" in schedule and len(recorded) > 1:
             schedule["eta"] = max(2, round((recorded[-1] / recorded[0]) ** (1 / (len(recorded) - 1))))
-        return cls(name, search, instantiate(schedule))
+        return cls(name, cfg, instantiate(schedule))
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,8 @@ class Ground:
 
     def run(self, player: Player, seed: int) -> tuple[list[Step], int, int]:
         """One search; its steps, its trials, and how many of them the ledger answered."""
-        search = OmegaConf.merge(player.search, {"seed": seed})
+        search = player.cfg.search
+        search.seed = seed
         replay = Replay(self.record, self.space, self.surrogate and self.surrogate.reseeded(seed))
         result, steps = play(
             instantiate(search.algorithm)(self.space),
@@ -133,7 +135,7 @@ def prepared(cfg: DictConfig, loader: ConfigLoader, console: Console) -> tuple[G
     record = Record.of(Path(cfg.ledger))
     players = [Player.of(name, record.rungs, loader) for name in cfg.algorithms]
     first = players[0]
-    budget = first.schedule.cost(first.search.candidates) if cfg.epochs is None else cfg.epochs
+    budget = first.schedule.cost(first.cfg.search.candidates) if cfg.epochs is None else cfg.epochs
     if cfg.answers == "recorded":
         surrogate, space = None, known_candidates(record)
     else:
@@ -172,10 +174,7 @@ def _facts(cfg: DictConfig, ground: Ground, found: Comparison) -> dict[str, Any]
         "surrogate": [asdict(fit) for fit in fits],
         "trials": found.trials,
         "recorded": found.recorded,
-        "versions": {
-            "uniads": uniads.__version__,
-            **{name: version(name) for name in ("numpy", "scikit-learn", "deap")},
-        },
+        "versions": {name: version(name) for name in ("uniads", "numpy", "scikit-learn", "deap")},
     }
 
 

@@ -91,20 +91,26 @@ def rows(found: Sequence[Standing]) -> list[dict[str, str]]:
     return [
         {
             "search": standing.algorithm,
-            "median hypervolume": f"{standing.hypervolume:.4f}",
-            "95 % interval": f"{standing.low:.4f} to {standing.high:.4f}",
-            "mean rank": f"{standing.rank:.2f}",
-            "median regret (nats)": f"{standing.regret:.4f}",
-            "better than the first": "" if standing.better is None else f"{standing.better:.0%}",
-            "p (Wilcoxon, Holm)": "" if standing.p is None else f"{standing.p:.2g}",
+            "hypervolume": f"{standing.hypervolume:.3f}",
+            "95 % interval": f"{standing.low:.3f} to {standing.high:.3f}",
+            "rank": f"{standing.rank:.2f}",
+            "regret": f"{standing.regret:.3f}",
+            "wins": "" if standing.better is None else f"{standing.better:.0%}",
+            "p": "" if standing.p is None else f"{standing.p:.2g}",
         }
         for standing in found
     ]
 
 
+EXPLAINED = (
+    "hypervolume and regret (nats): medians over seeds; rank: mean over seeds, 1 is best; wins: share of seeds with "
+    "more hypervolume than the first row; p: Wilcoxon's signed-rank test against the first row, adjusted after Holm"
+)
+
+
 def standings_table(found: Sequence[Standing], title: str) -> Table:
     """Standings for a terminal."""
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", caption=EXPLAINED, caption_justify="left")
     for row in rows(found)[:1]:
         for name in row:
             table.add_column(name, justify="left" if name == "search" else "right")
@@ -117,7 +123,7 @@ def markdown(found: Sequence[Standing]) -> str:
     """Standings as a Markdown table."""
     lines = [list(row.values()) for row in rows(found)]
     head = list(rows(found)[0])
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in [head, ["---"] * len(head), *lines]) + "\n"
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in [head, ["---"] * len(head), *lines]) + f"\n\n{EXPLAINED}\n"
 
 
 def records(found: Sequence[Standing]) -> list[dict[str, str | float | None]]:

@@ -57,6 +57,18 @@ class Record:
         needed = ("val_acc1" if measure.name == "val_err1" else measure.name for measure in self.measures)
         return tuple(dict.fromkeys(name for name in needed if name not in FIXED))
 
+    def replay(self, space: SearchSpace, measures: Sequence[Measure], seed: int = 0) -> "Replay":
+        """This record and its surrogate as the objective of a search with a space and measures of its own.
+
+        Raises:
+            ValueError: a measure needs a number that the recording search did not minimise.
+        """
+        known = {measure.name for measure in self.measures} | set(FIXED)
+        for measure in measures:
+            if measure.name not in known:
+                raise ValueError(f"the ledger can't answer for {measure.name!r}; it can for {', '.join(sorted(known))}")
+        return Replay(self, space, self.surrogate(seed))
+
     def surrogate(self, seed: int = 0, noise: bool = True) -> Surrogate:
         """A surrogate that has learned from this record."""
         return Surrogate(self.space, self.trials, self.names, seed, noise)
