@@ -33,7 +33,7 @@ def curves_figure(
     _panel(left, grid, hypervolume)
     left.set(ylabel="hypervolume (higher is better)")
     _panel(right, grid, regret)
-    right.set(ylabel="regret of the picked student (nats, lower is better)", yscale="log")
+    right.set(ylabel="regret of the picked student (nats, lower is better)")
     seeds = len(next(iter(hypervolume.values())))
     figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
     handles, labels = left.get_legend_handles_labels()
@@ -48,12 +48,12 @@ def _panel(axes: Axes, grid: Sequence[float], by_search: Mapping[str, np.ndarray
     for at, (name, values) in enumerate(by_search.items()):
         colour = COLOURS[at % len(COLOURS)]
         low, high = median_interval(values)
-        axes.fill_between(grid, low, high, color=colour, alpha=0.13, linewidth=0, step="post")
+        axes.fill_between(grid, low, high, color=colour, alpha=0.12, linewidth=0, step="post")
         dash = DASHES[at % len(DASHES)]
         axes.plot(
             grid, np.median(values, axis=0), dash, color=colour, linewidth=1.8, label=name, drawstyle="steps-post"
         )
-    axes.set(xlabel="epochs trained", xlim=(0, max(grid)))
+    axes.set(xlabel="epochs trained", xlim=(0, max(grid)), ylim=(0, None))
     axes.grid(axis="y", color="0.9", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)

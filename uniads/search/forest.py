@@ -49,7 +49,13 @@ class Forest:
 
     def predict(self, genomes: Sequence[Genome]) -> Array:
         """The learned number of each genome, (n,)."""
-        return np.asarray(self._model.predict(encoded(self.space, genomes)), dtype=float)
+        # The forest's own method spends four fifths of its time on bookkeeping for parallel jobs. The sum goes tree by
+        # tree, so that a genome's number does not depend on which others it is asked with.
+        x = encoded(self.space, genomes).astype(np.float32)
+        total = np.zeros(len(genomes))
+        for tree in self._model.estimators_:
+            total += tree.predict(x, check_input=False)
+        return total / len(self._model.estimators_)
 
     def errors(self) -> dict[Genome, float]:
         """Told less predicted, by the trees that were grown without the genome (out of bag)."""
