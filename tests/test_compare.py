@@ -23,15 +23,13 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
 def test_a_comparison_draws_curves_and_writes_tables(run: Commands, tmp_path: Path) -> None:
     done = run(
-        compare.main, f"ledger={RECORDED}", "algorithms=[quick,random,'quick schedule@search.schedule=hyperband']",
+        compare.main, f"ledger={RECORDED}", "algorithms=[quick,random,'brackets: quick schedule@search.schedule=hyperband']",
         "seeds=3", "epochs=60", f"hydra.run.dir={tmp_path}",
     )  # fmt: skip
     assert done.code == 0, done.error
     assert "5-fold cross-validation" in done.out
     content = json.loads((tmp_path / "comparison.json").read_text())
-    assert [row["algorithm"] for row in content["rows"]] == [
-        "quick", "random", "quick schedule@search.schedule=hyperband",
-    ]  # fmt: skip
+    assert [row["algorithm"] for row in content["rows"]] == ["quick", "random", "brackets"]
     assert all(0 <= row["low"] <= row["hypervolume"] <= row["high"] for row in content["rows"])
     assert sum(row["rank"] for row in content["rows"]) == pytest.approx(6)
     assert content["recorded"] < content["trials"]

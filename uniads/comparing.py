@@ -34,7 +34,7 @@ class Player:
     """A search that takes part.
 
     Attributes:
-        name: an option of ``conf/search``, with overrides of its own after it.
+        name: how it is called.
         cfg: its configuration, with a node ``search``.
         schedule: its rungs, moved to those of the ledger.
     """
@@ -44,13 +44,20 @@ class Player:
     schedule: Schedule
 
     @classmethod
-    def of(cls, name: str, rungs: Sequence[int], loader: ConfigLoader) -> "Player":
+    def of(cls, text: str, rungs: Sequence[int], loader: ConfigLoader) -> "Player":
         """Compose a search.
+
+        Args:
+            text: an option of ``conf/search``; overrides of its own may follow, and a name and a colon precede.
+            rungs: of the ledger.
+            loader: finds the option.
 
         Raises:
             ValueError: it has more rungs than the ledger.
         """
-        option, *overrides = name.split()
+        name, _, settings = text.rpartition(": ")
+        option, *overrides = settings.split()
+        name = name or text
         cfg = loader.load_configuration("compare", [f"+search={option}", *overrides], RunMode.RUN)
         search = cfg.search
         own, recorded = list(search.rungs), list(rungs)
