@@ -22,8 +22,9 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_a_comparison_draws_curves_and_writes_tables(run: Commands, tmp_path: Path) -> None:
+    brackets = "'brackets: quick schedule@search.schedule=hyperband'"
     done = run(
-        compare.main, f"ledger={RECORDED}", "algorithms=[quick,random,'brackets: quick schedule@search.schedule=hyperband']",
+        compare.main, f"ledger={RECORDED}", f"algorithms=[quick,random,{brackets}]",
         "seeds=3", "epochs=60", f"hydra.run.dir={tmp_path}",
     )  # fmt: skip
     assert done.code == 0, done.error

@@ -1,8 +1,12 @@
 """The engine as a library: any table, neither torch nor Hydra."""
 
+import itertools
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+
+import uniads.search
 
 SCRIPT = """
 import sys
@@ -39,6 +43,16 @@ again = search(known, Replay(record, known, surrogate), NSGA2(known, seed=2), Ha
 assert again.candidates == 60
 print(*sorted({name.split(".")[0] for name in sys.modules}))
 """
+
+
+def test_the_example_in_the_packages_documentation_runs() -> None:
+    lines = uniads.search.__doc__.splitlines()
+    example = "\n".join(line.removeprefix("    ") for line in lines if line.startswith("    "))
+    every = itertools.product([2, 4, 8], [1, 2, 4], ["kl", "l2"], [1, 3, 9])
+    table = {((*point,), epochs): {"val_loss": 1 / epochs, "params": point[0]} for *point, epochs in every}
+    names: dict[str, Any] = {"TABLE": table}
+    exec(example, names)
+    assert names["result"].candidates == 12
 
 
 def test_a_search_of_a_table_and_its_replay_load_neither_torch_nor_hydra(tmp_path: Path) -> None:
