@@ -20,6 +20,7 @@ from typing_extensions import Self
 import uniads
 from uniads.candidates import space_for, student_at, student_params, warm_start_for
 from uniads.chain import as_teacher, last_teacher
+from uniads.data.base import Data
 from uniads.fit import data_for, fit
 from uniads.launch import Launch, quoted
 from uniads.model.base import Network
@@ -37,14 +38,17 @@ from uniads.search import (
     Genome,
     Ledger,
     Measure,
+    Objective,
     Result,
     Schedule,
     SearchSpace,
     Trial,
     Watcher,
+    fidelity,
     search,
 )
 from uniads.search.account import Account, fingerprint
+from uniads.search.replay import Record
 from uniads.teacher import chosen, judged
 from uniads.train import train
 from uniads.training import device_of
@@ -93,6 +97,7 @@ class Setup:
         overrides = [*cfg.space.base, *(str(o.input_line) for o in passed), f"threads={cfg.threads}".lower()]
         shared = loader.load_configuration("train", overrides, RunMode.RUN)
         schedule: Schedule = instantiate(cfg.search.schedule)
+        cfg.final = cfg.final and cfg.search.objective == "train"
         if cfg.search.population > cfg.search.candidates:
             raise ValueError(
                 f"search.population={cfg.search.population} is larger than search.candidates={cfg.search.candidates}; "
@@ -152,13 +157,11 @@ def introduce(setup: Setup, console: Console) -> None:
     data = data_for(setup.shared)
     for line in data_lines(data, setup.shared.recipe.batch_size):
         console.print(line, highlight=False, soft_wrap=True)
-    with console.status("teacher: loading, or training it on first use"):
-        teacher = judged(last_teacher(setup.shared, data), setup.shared, data)
     budget = setup.cfg.search.candidates
     rungs = [rung.epochs for rung in setup.schedule.rungs]
     genes = len(setup.space.dimensions)
     lines = [
-        *teacher_lines(as_teacher(setup.shared), teacher, data),
+        *_who_answers(setup, data, console),
         f"pair     {setup.shared.pair}: the target is {setup.target:,} parameters, those of the pair's own student",
         f"space    {HydraConfig.get().runtime.choices['space']}: {genes} genes, {setup.space.size:.3g} combinations",
         f"budget   {budget} candidates, rungs at {rungs} epochs, at most {setup.schedule.cost(budget):,} epochs in all",
@@ -167,6 +170,15 @@ def introduce(setup: Setup, console: Console) -> None:
     ]
     for line in lines:
         console.print(line, highlight=False, soft_wrap=True)
+
+
+def _who_answers(setup: Setup, data: Data, console: Console) -> list[str]:
+    """Lines on the teacher, after it was trained or loaded; or on the ledger that is replayed."""
+    if setup.cfg.search.objective != "train":
+        return [f"replay   {setup.cfg.search.ledger} answers, and a surrogate where it can't; nothing is trained"]
+    with console.status("teacher: loading, or training it on first use"):
+        teacher = judged(last_teacher(setup.shared, data), setup.shared, data)
+    return teacher_lines(as_teacher(setup.shared), teacher, data)
 
 
 class _Watchers(Watcher):
@@ -213,7 +225,7 @@ def run_search(setup: Setup, ledger: Ledger, run: SearchRun, console: Console) -
     with progress.live():
         return search(
             setup.space,
-            setup.launch,
+            _objective(setup),
             algorithm,
             setup.schedule,
             measures=setup.measures,
@@ -248,6 +260,19 @@ def _algorithm(setup: Setup) -> Algorithm:
     batch = next(iter(data.train(setup.shared.recipe.batch_size, device_of(setup.shared.trainer))))
     scored: Algorithm = make(setup.space, start=first, score=score(network, batch))
     return scored
+
+
+def _objective(setup: Setup) -> Objective:
+    """What answers for the candidates: trainings, or a recorded ledger."""
+    cfg = setup.cfg.search
+    if cfg.objective == "train":
+        return setup.launch
+    if cfg.objective != "replay" or cfg.ledger is None:
+        raise ValueError(
+            "search.objective must be train, or replay with search.ledger=FILE; "
+            f"got {cfg.objective!r} and {cfg.ledger!r}"
+        )
+    return Record.of(Path(cfg.ledger)).replay(setup.space, setup.measures, cfg.seed)
 
 
 def _fingerprint(setup: Setup) -> dict[str, Any]:
@@ -293,6 +318,8 @@ def report(setup: Setup, result: Result, console: Console) -> None:
         figure.save(pareto_figure(result, title), setup.directory, "pareto")
     console.print(f"stopped: {result.stopped}", highlight=False)
     console.print(table.front_table(result))
+    for line in fidelity.report(setup.schedule, result.trials):
+        console.print(line, highlight=False, soft_wrap=True)
     if result.best:
         command = shlex.join(["python", "-m", "uniads.train", *setup.launch.command(result.best)])
         console.print(f"train {result.best.candidate} again, to the same validation loss:", highlight=False)

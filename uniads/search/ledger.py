@@ -1,5 +1,6 @@
 """The ledger: one JSON object a line, fsynced before anything else happens. The only truth about a search."""
 
+import gzip
 import json
 import os
 from collections.abc import Mapping
@@ -119,7 +120,7 @@ class Ledger:
 
 
 def read(path: Path) -> tuple[dict[str, Any], list[Trial]]:
-    """The fingerprint and the trials of a ledger file, without opening it for writing.
+    """The fingerprint and the trials of a ledger file, without opening it for writing. It may end in ``.gz``.
 
     Raises:
         ValueError: there is no ledger at the path, or it is damaged.
@@ -135,7 +136,10 @@ def read_all(path: Path) -> tuple[dict[str, Any], list[Trial], list[Weights]]:
     """
     if not path.is_file():
         raise ValueError(f"no ledger at {path}; a search writes one as ledger.jsonl in its run directory")
-    found, entries = _parsed(path, path.read_bytes().rpartition(b"\n")[0])
+    data = path.read_bytes()
+    if path.suffix == ".gz":
+        data = gzip.decompress(data)
+    found, entries = _parsed(path, data.rpartition(b"\n")[0])
     weights: list[Weights] = []
     for entry in entries:
         if not isinstance(entry, Trial):
