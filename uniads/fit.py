@@ -67,9 +67,10 @@ def example(data: Data) -> torch.Tensor:
 
 @torch.no_grad()
 def knowledge_of(network: Network, image: torch.Tensor) -> Knowledge:
-    """What a network says in eval mode; it is left in the mode that it was in, and unchanged."""
+    """What a network says in eval mode, where it is; it is left in the mode that it was in, and unchanged."""
     training = network.training
-    knowledge: Knowledge = network.eval()(image)
+    device = next((parameter.device for parameter in network.parameters()), image.device)
+    knowledge: Knowledge = network.eval()(image.to(device))
     network.train(training)
     return knowledge
 

@@ -18,7 +18,7 @@ from rich.console import Console
 from typing_extensions import Self
 
 import uniads
-from uniads.candidates import space_for, student_params
+from uniads.candidates import space_for, student_params, warm_start_for
 from uniads.fit import data_for
 from uniads.launch import Launch, quoted
 from uniads.outcome import Outcome
@@ -30,6 +30,7 @@ from uniads.report.wandb import SearchRun
 from uniads.search import Ledger, Measure, Result, Schedule, SearchSpace, Trial, Watcher, search
 from uniads.teacher import chosen, judged, teacher_for
 from uniads.train import train
+from uniads.warm_start import WarmStart
 
 OWN = ("search", "space", "final", "launcher", "algorithm", "schedule")
 """Keys of the search command that a single training does not have, or that choose how its jobs are launched."""
@@ -48,6 +49,7 @@ class Setup:
         launch: evaluates batches of trials.
         directory: of this search.
         target: parameters of the pair's own student.
+        warm_start: the published distillers to begin with.
     """
 
     cfg: DictConfig
@@ -58,6 +60,7 @@ class Setup:
     launch: Launch
     directory: Path
     target: int
+    warm_start: WarmStart
 
     @classmethod
     def of(cls, cfg: DictConfig) -> Self:
@@ -100,6 +103,7 @@ class Setup:
             ),
             directory=directory,
             target=target,
+            warm_start=warm_start_for(cfg, shared, loader, fixed),
         )
 
 
@@ -139,6 +143,7 @@ def introduce(setup: Setup, console: Console) -> None:
         f"pair     {setup.shared.pair}: the target is {setup.target:,} parameters, those of the pair's own student",
         f"space    {HydraConfig.get().runtime.choices['space']}: {genes} genes, {setup.space.size:.3g} combinations",
         f"budget   {budget} candidates, rungs at {rungs} epochs, at most {setup.schedule.cost(budget):,} epochs in all",
+        *setup.warm_start.lines(setup.space, setup.shared),
         logging_line(),
     ]
     for line in lines:
@@ -163,8 +168,10 @@ class _Watchers(Watcher):
 def run_search(setup: Setup, run: SearchRun, console: Console) -> Result:
     """Search with the ledger in the run directory; what it holds already is not trained again."""
     cfg = setup.cfg.search
-    algorithm = instantiate(cfg.algorithm)(setup.space)
-    setup.launch.check(setup.space.overrides(next(setup.space.every())))
+    first = setup.warm_start.genomes(setup.space, setup.shared)
+    algorithm = instantiate(cfg.algorithm)(setup.space, warm_start=first)
+    for genome in [next(setup.space.every()), *first]:
+        setup.launch.check(setup.space.overrides(genome))
     ledger = Ledger(setup.directory / "ledger.jsonl", _fingerprint(setup), cfg.force)
     progress = ProgressWatcher(console, setup.schedule, cfg.candidates, setup.launch.directory)
     try:
