@@ -78,7 +78,9 @@ WRONG = {
 def test_what_is_wrong_is_named_in_a_sentence(wrong: str) -> None:
     settings, message = WRONG[wrong]
     with pytest.raises(ValueError, match=message) as caught:
-        given(**settings).train(8)  # type: ignore[arg-type]
+        data = given(**settings)  # type: ignore[arg-type]
+        data.train(8)
+        data.val(8)
     assert "\n" not in str(caught.value)
 
 
