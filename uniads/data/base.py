@@ -135,13 +135,22 @@ class Data(ABC):
         label = self.label(train=True)
         used, _ = stratified(label, 1 - self.fraction, self.split_seed)
         train, val = stratified(label[used], self.val_fraction, self.split_seed)
-        if not (len(train) and len(val)):
-            raise ValueError(
-                f"of {len(label):,} training images data.fraction={self.fraction:g} and data.val_fraction="
-                f"{self.val_fraction:g} leave {len(train):,} to train on and {len(val):,} to validate on; each class "
-                "gives round(fraction * size), so raise the one that is too small"
-            )
         return used[train], used[val]
+
+    def _some(self, index: Int[Tensor, " k"]) -> Int[Tensor, " k"]:
+        """These images of the training set, if there are any.
+
+        Raises:
+            ValueError: a fraction is too small for the set.
+        """
+        if len(index) == 0:
+            train, val = self._split
+            raise ValueError(
+                f"of {len(self.label(train=True)):,} training images data.fraction={self.fraction:g} and "
+                f"data.val_fraction={self.val_fraction:g} leave {len(train):,} to train on and {len(val):,} to "
+                "validate on; each class gives round(fraction * size), so raise the one that is too small"
+            )
+        return index
 
     @property
     def channels(self) -> int:
@@ -158,12 +167,12 @@ class Data(ABC):
         """Shuffled, augmented batches of the images to train on."""
         train, val = self._split
         index = train if self.holdout else torch.cat([train, val]).sort().values
-        return self.loader(True, index, batch_size, device, augmented=True)
+        return self.loader(True, self._some(index), batch_size, device, augmented=True)
 
     @final
     def val(self, batch_size: int, device: torch.device | str = "cpu") -> Loader:
         """Plain batches of the validation split."""
-        return self.loader(True, self._split[1], batch_size, device, augmented=False)
+        return self.loader(True, self._some(self._split[1]), batch_size, device, augmented=False)
 
     @final
     def test(self, batch_size: int, device: torch.device | str = "cpu") -> Loader:
