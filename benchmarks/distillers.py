@@ -34,7 +34,7 @@ def steps(arguments: Namespace, data: Data) -> tuple[dict[str, Step], dict[str, 
     frozen = Frozen(copy.deepcopy(teacher))
     rows: dict[str, Step] = {}
     extra: dict[str, int] = {}
-    for name in ["plain", *(name for name in arguments.distillers if name != "plain")]:
+    for name in ["plain", *arguments.distillers.split(",")]:
         distiller: Distiller = uniads.build("distiller", name)
         mine = copy.deepcopy(student)
         if distiller.needs_teacher:
@@ -50,8 +50,7 @@ def main() -> None:
     parser.add_argument("--teacher", default="wrn_40_2")
     parser.add_argument("--student", default="wrn_16_2")
     parser.add_argument("--batch", type=int, default=64)
-    known = ["kd", "fitnet", "at", "sp", "cc", "rkd", "crd", "dist", "srrl", "semckd"]
-    parser.add_argument("--distillers", nargs="+", default=known, choices=uniads.options("distiller"))
+    parser.add_argument("--distillers", default="kd,fitnet,at,sp,cc,rkd,crd,dist,srrl,semckd")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     images = 2 * max(TURNS * arguments.batch, CLASSES)

@@ -29,28 +29,29 @@ class Composed(Distiller):
 
     @property
     def needs_features(self) -> bool:
-        return any(term.needs_features for term in self._terms().values())
+        return any(term.needs_features for term in self.terms().values())
 
     def formula(self) -> str:
-        return " + ".join([f"{self.task:g} * cross-entropy", *(term.formula() for term in self._terms().values())])
+        return " + ".join([f"{self.task:g} * cross-entropy", *(term.formula() for term in self.terms().values())])
 
     def adapt(self, context: Context) -> None:
-        for term in self._terms().values():
+        for term in self.terms().values():
             if isinstance(term, Node):
                 term.adapt(context.student_knowledge, context.taught)
             else:
                 term.adapt(context)
 
     def set_epoch(self, epoch: int, epochs: int) -> None:
-        for term in self._terms().values():
+        for term in self.terms().values():
             if isinstance(term, Term):
                 term.set_epoch(epoch, epochs)
 
     def forward(self, student: Knowledge, teacher: Knowledge, batch: Batch) -> dict[str, Tensor]:
         return {
             name: term(student, teacher) if isinstance(term, Node) else term(student, teacher, batch)
-            for name, term in self._terms().items()
+            for name, term in self.terms().items()
         }
 
-    def _terms(self) -> dict[str, Node | Term]:
+    def terms(self) -> dict[str, Node | Term]:
+        """The nodes and modules by name."""
         return {name: term for name, term in self.nodes.items() if isinstance(term, Node | Term)}

@@ -44,7 +44,7 @@ def _row(name: str, told: Context) -> dict[str, str]:
     distiller: Distiller = uniads.build("distiller", name)
     if distiller.needs_teacher:
         distiller.adapt(told)
-    terms = {n: t for n, t in distiller.nodes.items() if isinstance(t, Node | Term)} if _composed(distiller) else {}
+    terms = distiller.terms() if isinstance(distiller, Composed) else {}
     weights = [f"task {distiller.task:g}", *(f"{label} {term.weight:g}" for label, term in terms.items())]
     modules = [term for term in terms.values() if not isinstance(term, Node | Middle)]
     return {
@@ -54,12 +54,8 @@ def _row(name: str, told: Context) -> dict[str, str]:
         "weight": ", ".join(weights),
         "extra parameters": f"{count_params(distiller):,}",
         "source": ", ".join(dict.fromkeys(SOURCE.findall(_header(name)))) or "-",
-        "made of": "a module" if modules or not _composed(distiller) else "nodes" if terms else "nothing",
+        "made of": "a module" if modules or not isinstance(distiller, Composed) else "nodes" if terms else "nothing",
     }
-
-
-def _composed(distiller: Distiller) -> bool:
-    return isinstance(distiller, Composed)
 
 
 def _knowledge(term: Node | Term) -> str:
