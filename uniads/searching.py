@@ -24,11 +24,11 @@ from uniads.launch import Launch, quoted
 from uniads.outcome import Outcome
 from uniads.report import figure, table
 from uniads.report.cost import cost_sentence
-from uniads.report.opening import data_lines, logging_line, teacher_line
+from uniads.report.opening import data_lines, logging_line, teacher_lines
 from uniads.report.progress import ProgressWatcher
 from uniads.report.wandb import SearchRun
 from uniads.search import Ledger, Measure, Result, Schedule, SearchSpace, Trial, Watcher, search
-from uniads.teacher import chosen, measured_accuracy, teacher_for
+from uniads.teacher import chosen, judged, teacher_for
 from uniads.train import train
 from uniads.warm_start import WarmStart
 
@@ -134,13 +134,12 @@ def introduce(setup: Setup, console: Console) -> None:
     for line in data_lines(data, setup.shared.recipe.batch_size):
         console.print(line, highlight=False, soft_wrap=True)
     with console.status("teacher: loading, or training it on first use"):
-        teacher = teacher_for(setup.shared, data)
-        acc1 = measured_accuracy(teacher, setup.shared, data)
+        teacher = judged(teacher_for(setup.shared, data), setup.shared, data)
     budget = setup.cfg.search.candidates
     rungs = [rung.epochs for rung in setup.schedule.rungs]
     genes = len(setup.space.dimensions)
     lines = [
-        teacher_line(setup.shared, teacher, acc1),
+        *teacher_lines(setup.shared, teacher, data),
         f"pair     {setup.shared.pair}: the target is {setup.target:,} parameters, those of the pair's own student",
         f"space    {HydraConfig.get().runtime.choices['space']}: {genes} genes, {setup.space.size:.3g} combinations",
         f"budget   {budget} candidates, rungs at {rungs} epochs, at most {setup.schedule.cost(budget):,} epochs in all",

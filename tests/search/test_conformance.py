@@ -150,7 +150,7 @@ def test_the_first_generation_spreads_over_every_value(algorithm: Make) -> None:
 def test_warm_starts_come_first_in_their_order(algorithm: Make) -> None:
     space = SearchSpace(LARGE, lambda point: point | {"k7": 0})
     warm = [(9,) * 8, (1,) * 8, (1,) * 8, (5,) * 8]
-    first = algorithm(space, warm_start=warm).ask(0, 6)
+    first = algorithm(space, start=warm).ask(0, 6)
     assert first[:3] == [(9,) * 7 + (0,), (1,) * 7 + (0,), (5,) * 7 + (0,)]
     assert len(set(first)) == 6
 
@@ -158,13 +158,13 @@ def test_warm_starts_come_first_in_their_order(algorithm: Make) -> None:
 def test_warm_starts_beyond_a_generation_come_in_the_next(algorithm: Make) -> None:
     space = SearchSpace(LARGE)
     warm = [(level,) * 8 for level in range(10)]
-    rounds = proposals(algorithm(space, warm_start=warm), generations=2)
+    rounds = proposals(algorithm(space, start=warm), generations=2)
     assert rounds[0] + rounds[1][:4] == warm
 
 
 def test_warm_starts_above_the_cap_are_passed_over(algorithm: Make) -> None:
     space = SearchSpace(LARGE, admits=lambda point: int(point["k0"]) < 20)
-    first = algorithm(space, warm_start=[(30,) * 8, (3,) * 8]).ask(0, 6)
+    first = algorithm(space, start=[(30,) * 8, (3,) * 8]).ask(0, 6)
     assert first[0] == (3,) * 8
     assert len(first) == 6
 

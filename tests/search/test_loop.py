@@ -71,7 +71,7 @@ def full_search(problem: Any, objective: Objective, path: Path | None = None, ca
         return search(
             problem.space,
             objective,
-            NSGA2(problem.space, seed=7, population=6, warm_start=[(0, 0, 0, 0, 0, 0)]),
+            NSGA2(problem.space, seed=7, population=6, start=[(0, 0, 0, 0, 0, 0)]),
             RUNGS,
             measures=problem.measures,
             candidates=candidates,

@@ -24,13 +24,14 @@ class Algorithm(ABC):
     Args:
         space: where to search.
         seed: owner of all draws.
-        warm_start: genomes to ask for first, in this order; those that a generation has no room for come in the next.
+        start: known genomes to ask for first, repaired, in this order; copies and those that the space does not admit
+            are passed over, those that a generation has no room for come in the next.
     """
 
-    def __init__(self, space: SearchSpace, seed: int = 0, warm_start: Sequence[Genome] = ()) -> None:
+    def __init__(self, space: SearchSpace, seed: int = 0, start: Sequence[Genome] = ()) -> None:
         self.space = space
         self.seed = seed
-        self.warm_start = tuple(dict.fromkeys(space.repaired(genome) for genome in warm_start))
+        self.start = tuple(dict.fromkeys(space.repaired(genome) for genome in start))
         self._asked: set[Genome] = set()
 
     @final
@@ -43,7 +44,7 @@ class Algorithm(ABC):
             weights: sampling weights of the values, one tuple a gene; None for equal ones.
         """
         rng = Random(f"{self.seed}-{generation}")
-        first = [genome for genome in self.warm_start if self._new(genome)]
+        first = [genome for genome in self.start if self._new(genome)]
         spread = self.space.fill(max(n - len(first), 0), rng) if generation == 0 else []
         plan = iter([*first, *spread])
         asked: list[Genome] = []

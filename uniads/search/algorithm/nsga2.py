@@ -31,12 +31,12 @@ class NSGA2(Algorithm):
         self,
         space: SearchSpace,
         seed: int = 0,
-        warm_start: Sequence[Genome] = (),
+        start: Sequence[Genome] = (),
         population: int = 12,
         crossover: float = 0.9,
         mutation: float | None = None,
     ) -> None:
-        super().__init__(space, seed, warm_start)
+        super().__init__(space, seed, start)
         if population < 2:
             raise ValueError(f"search.algorithm.population must be at least 2, got {population}")
         for name, rate in (("crossover", crossover), ("mutation", mutation)):
