@@ -169,7 +169,7 @@ def run_search(setup: Setup, run: SearchRun, console: Console) -> Result:
     """Search with the ledger in the run directory; what it holds already is not trained again."""
     cfg = setup.cfg.search
     first = setup.warm_start.genomes(setup.space, setup.shared)
-    algorithm = instantiate(cfg.algorithm)(setup.space, warm_start=first)
+    algorithm = instantiate(cfg.algorithm)(setup.space, start=first)
     for genome in [next(setup.space.every()), *first]:
         setup.launch.check(setup.space.overrides(genome))
     ledger = Ledger(setup.directory / "ledger.jsonl", _fingerprint(setup), cfg.force)
