@@ -15,6 +15,7 @@ from uniads.distiller.legal import NodeRule
 from uniads.model.base import Network, count_params
 from uniads.search.space import Point, SearchSpace, Value
 from uniads.transform.base import Transform
+from uniads.warm_start import WarmStart
 
 EVERY = "*"
 
@@ -45,16 +46,25 @@ def space_for(
         if not values:
             raise ValueError(f"space.dimensions lists no value that {key!r} can take; add one, or remove the key")
         dimensions[key] = values
+    warm = warm_start_for(cfg, shared, loader, fixed)
+    dimensions = warm.dimensions() | dimensions
 
     def repair(point: Point) -> Point:
         for rule in rules:
             point = rule.repair(point, dimensions)
-        return point
+        return warm.repair(point, dimensions)
 
-    space = SearchSpace(dimensions, repair, _cap(_limit(cfg.search.max_params, shared, shape), shared.student, shape))
+    cap = _cap(_limit(cfg.search.max_params, shared, shape), shared.student, shape)
+    space = SearchSpace(dimensions, repair, cap, warm.active, list(warm.dimensions()))
     if space.size < 2:
         raise ValueError("the search space has one point; give at least one key of space.dimensions two values")
     return space
+
+
+def warm_start_for(cfg: DictConfig, shared: DictConfig, loader: ConfigLoader, fixed: set[str]) -> WarmStart:
+    """The published distillers that a search begins with; arguments as in ``space_for``."""
+    known = loader.get_group_options("distiller")
+    return WarmStart.of(cfg.search.warm_start, shared.hydra.runtime.choices.distiller, known, "distiller" in fixed)
 
 
 def student_genes(genes: Mapping[str, Any], student: DictConfig) -> dict[str, Any]:

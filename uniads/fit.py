@@ -1,5 +1,6 @@
 """fit(cfg) -> Outcome: one student trained as a configuration says. This is what Hydra multiruns."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from hashlib import sha256
@@ -23,7 +24,7 @@ from uniads.learner import Learner
 from uniads.model import checkpoint
 from uniads.model.base import Network, count_params
 from uniads.outcome import Outcome
-from uniads.teacher import Teacher, chosen, new_network
+from uniads.teacher import Teacher, chosen, judged, new_network
 from uniads.training import Trained, device_of, score, train_quietly, train_visibly
 
 
@@ -73,6 +74,8 @@ def parts_for(cfg: DictConfig) -> Parts:
             instantiate(model, **shape)
     teacher_of = _shared_teacher if cfg.trial else last_teacher
     teacher = teacher_of(cfg, data) if distiller.needs_teacher else None
+    if teacher and not cfg.trial:
+        teacher = judged(teacher, cfg, data)
     pl.seed_everything(cfg.seed, verbose=False)
     student = new_network(chosen(cfg, "student"), data)
     taught_by = teacher.network if teacher else None
@@ -101,12 +104,16 @@ def batches_key(cfg: DictConfig, teacher: Teacher) -> str:
     return sha256("\n".join(parts).encode()).hexdigest()[:12]
 
 
-def fit(cfg: DictConfig) -> Outcome:
+def fit(cfg: DictConfig, ready: Callable[[Parts], None] | None = None) -> Outcome:
     """Train a student to ``stop_epoch`` of a schedule of ``epochs``, and measure it.
 
     With ``trial=true`` it is quiet, validates once at the end and never reads the test set. Otherwise the last and the
     best epoch's students are kept, the exported student is written to ``student.pt``, and with ``test=true`` both are
     tested, once, at the end.
+
+    Args:
+        cfg: of the training.
+        ready: called when everything is built and nothing of the student is trained.
 
     Raises:
         ValueError: the configuration can't be trained; the message says which value is at fault.
@@ -117,8 +124,10 @@ def fit(cfg: DictConfig) -> Outcome:
     if cfg.threads is not None:
         torch.set_num_threads(cfg.threads)
     parts = parts_for(cfg)
+    if ready:
+        ready(parts)
     directory = Path(cfg.paths.run_dir)
-    rejection = Rejection(parts.data.num_classes)
+    rejection = Rejection(parts.data.num_classes, cfg.chance)
     untrained = _measured(parts)
     try:
         if cfg.trial:

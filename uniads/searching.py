@@ -18,7 +18,7 @@ from rich.console import Console
 from typing_extensions import Self
 
 import uniads
-from uniads.candidates import space_for, student_at, student_params
+from uniads.candidates import space_for, student_at, student_params, warm_start_for
 from uniads.chain import as_teacher, last_teacher
 from uniads.fit import data_for
 from uniads.launch import Launch, quoted
@@ -26,13 +26,14 @@ from uniads.model.base import Network
 from uniads.outcome import Outcome
 from uniads.report import figure, table
 from uniads.report.cost import cost_sentence
-from uniads.report.opening import data_lines, logging_line, teacher_line
+from uniads.report.opening import data_lines, logging_line, teacher_lines
 from uniads.report.progress import ProgressWatcher
 from uniads.report.wandb import SearchRun
 from uniads.search import Algorithm, Genome, Ledger, Measure, Result, Schedule, SearchSpace, Trial, Watcher, search
-from uniads.teacher import chosen, measured_accuracy
+from uniads.teacher import chosen, judged
 from uniads.train import train
 from uniads.training import device_of
+from uniads.warm_start import WarmStart
 
 OWN = ("search", "space", "final", "launcher", "algorithm", "schedule")
 """Keys of the search command that a single training does not have, or that choose how its jobs are launched."""
@@ -51,6 +52,7 @@ class Setup:
         launch: evaluates batches of trials.
         directory: of this search.
         target: parameters of the pair's own student.
+        warm_start: the published distillers to begin with.
     """
 
     cfg: DictConfig
@@ -61,6 +63,7 @@ class Setup:
     launch: Launch
     directory: Path
     target: int
+    warm_start: WarmStart
 
     @classmethod
     def of(cls, cfg: DictConfig) -> Self:
@@ -103,6 +106,7 @@ class Setup:
             ),
             directory=directory,
             target=target,
+            warm_start=warm_start_for(cfg, shared, loader, fixed),
         )
 
 
@@ -133,16 +137,16 @@ def introduce(setup: Setup, console: Console) -> None:
     for line in data_lines(data, setup.shared.recipe.batch_size):
         console.print(line, highlight=False, soft_wrap=True)
     with console.status("teacher: loading, or training it on first use"):
-        teacher = last_teacher(setup.shared, data)
-        acc1 = measured_accuracy(teacher, setup.shared, data)
+        teacher = judged(last_teacher(setup.shared, data), setup.shared, data)
     budget = setup.cfg.search.candidates
     rungs = [rung.epochs for rung in setup.schedule.rungs]
     genes = len(setup.space.dimensions)
     lines = [
-        teacher_line(as_teacher(setup.shared), teacher, acc1),
+        *teacher_lines(as_teacher(setup.shared), teacher, data),
         f"pair     {setup.shared.pair}: the target is {setup.target:,} parameters, those of the pair's own student",
         f"space    {HydraConfig.get().runtime.choices['space']}: {genes} genes, {setup.space.size:.3g} combinations",
         f"budget   {budget} candidates, rungs at {rungs} epochs, at most {setup.schedule.cost(budget):,} epochs in all",
+        *setup.warm_start.lines(setup.space, setup.shared),
         logging_line(),
     ]
     for line in lines:
@@ -167,8 +171,10 @@ class _Watchers(Watcher):
 def run_search(setup: Setup, run: SearchRun, console: Console) -> Result:
     """Search with the ledger in the run directory; what it holds already is not trained again."""
     cfg = setup.cfg.search
-    algorithm = _algorithm(setup)
-    setup.launch.check(setup.space.overrides(next(setup.space.every())))
+    first = setup.warm_start.genomes(setup.space, setup.shared)
+    algorithm = _algorithm(setup, first)
+    for genome in [next(setup.space.every()), *first]:
+        setup.launch.check(setup.space.overrides(genome))
     ledger = Ledger(setup.directory / "ledger.jsonl", _fingerprint(setup), cfg.force)
     progress = ProgressWatcher(console, setup.schedule, cfg.candidates, setup.launch.directory)
     try:
@@ -193,12 +199,12 @@ def run_search(setup: Setup, run: SearchRun, console: Console) -> Result:
         ledger.close()
 
 
-def _algorithm(setup: Setup) -> Algorithm:
+def _algorithm(setup: Setup, first: list[Genome]) -> Algorithm:
     """The algorithm; one that takes a score of genomes gets it, made for this pair and these images."""
     make = instantiate(setup.cfg.search.algorithm)
     score = make.keywords.get("score")
     if score is None:
-        algorithm: Algorithm = make(setup.space)
+        algorithm: Algorithm = make(setup.space, start=first)
         return algorithm
     data = data_for(setup.shared)
     shape = {"num_classes": data.num_classes, "in_channels": data.channels}
@@ -209,7 +215,7 @@ def _algorithm(setup: Setup) -> Algorithm:
         return student_at(setup.shared.student, setup.space.point(genome), shape)
 
     batch = next(iter(data.train(setup.shared.recipe.batch_size, device_of(setup.shared.trainer))))
-    scored: Algorithm = make(setup.space, score=score(network, batch))
+    scored: Algorithm = make(setup.space, start=first, score=score(network, batch))
     return scored
 
 

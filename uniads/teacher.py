@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,18 @@ from omegaconf import DictConfig, OmegaConf
 from uniads.data.base import Data
 from uniads.distiller.composed import Composed
 from uniads.learner import Learner
-from uniads.model import checkpoint
+from uniads.model import checkpoint, torchvision
 from uniads.model.base import Network
-from uniads.model.published import CIFAR100
+from uniads.model.published import IMAGENET, PUBLISHED
 from uniads.options import conf_dir
 from uniads.training import score, train_quietly
+
+DECIDING = (
+    "limit_train_batches", "overfit_batches", "fast_dev_run", "max_steps", "max_time", "accumulate_grad_batches",
+    "gradient_clip_val", "gradient_clip_algorithm",
+)  # fmt: skip
+"""Settings of the trainer that a teacher's weights depend on, beside its recipe."""
+TORCHVISION = "uniads.model.torchvision.torchvision"
 
 
 @dataclass(frozen=True)
@@ -29,14 +36,16 @@ class Teacher:
     Attributes:
         network: on the CPU, to be frozen by the learner.
         file: where its weights are kept, or the name of published weights that it was built with.
-        val_acc1: top-1 accuracy on the validation split when it was stored; None for weights from elsewhere.
+        val_acc1: top-1 accuracy on the validation split, 0 to 1; None where it was not measured yet.
         trained: whether it was trained just now.
+        foreign: whether its weights are from elsewhere, so that it may have been trained on the validation split.
     """
 
     network: Network
     file: Path
     val_acc1: float | None
     trained: bool = False
+    foreign: bool = False
 
 
 def chosen(cfg: DictConfig, key: str) -> DictConfig:
@@ -69,13 +78,20 @@ def store_key(cfg: DictConfig) -> str:
 
 
 def teacher_facts(cfg: DictConfig, model: DictConfig) -> dict[str, Any]:
-    """What the weights of a network that is trained as teachers are depend on."""
-    return {
+    """What the weights of a network that is trained as teachers are depend on.
+
+    Of the trainer these are the settings that decide how much, and with which gradients, it is trained; those that
+    round differently, such as its precision, are not.
+    """
+    facts: dict[str, Any] = {
         "model": OmegaConf.to_container(model, resolve=True),
         "recipe": OmegaConf.to_container(cfg.teacher.recipe, resolve=True),
         "data": _facts(cfg.data),
         "seed": cfg.teacher.seed,
     }
+    if shortened := {name: value for name in DECIDING if (value := cfg.trainer.get(name)) is not None}:
+        facts["trainer"] = shortened
+    return facts
 
 
 def _facts(data: DictConfig) -> dict[str, Any]:
@@ -108,9 +124,9 @@ def teacher_for(cfg: DictConfig, data: Data) -> Teacher:
     if cfg.teacher.checkpoint is not None:
         file = Path(cfg.teacher.checkpoint)
         checkpoint.load(network, checkpoint.read(file)["model"], str(file))
-        return Teacher(network, file, None)
+        return Teacher(network, file, None, foreign=True)
     if weights is not None:
-        return Teacher(network, Path(weights), None)
+        return Teacher(network, Path(weights), None, foreign=True)
 
     def learner(images: Data) -> Learner:
         pl.seed_everything(cfg.teacher.seed, verbose=False)
@@ -174,6 +190,12 @@ def _train(cfg: DictConfig, model: DictConfig, learner: Callable[[Data], Learner
     )
 
 
+def judged(teacher: Teacher, cfg: DictConfig, data: Data) -> Teacher:
+    """The teacher with its accuracy on the validation split, measured now where none is stored with it."""
+    known = teacher.val_acc1 is not None
+    return teacher if known else replace(teacher, val_acc1=measured_accuracy(teacher, cfg, data))
+
+
 def measured_accuracy(teacher: Teacher, cfg: DictConfig, data: Data) -> float:
     """The teacher's top-1 accuracy on the validation split, measured now."""
     recipe = instantiate(cfg.teacher.recipe)
@@ -186,14 +208,15 @@ def published_acc1(model: DictConfig | str, data: Data | str) -> float | None:
 
     Args:
         model: the configuration of a network, or an option of the group ``model``.
-        data: a data set, or an option of the group ``data``.
+        data: a data set, or an option of the group ``data``. A folder of 1,000 classes is taken for ImageNet.
     """
     name = data if isinstance(data, str) else f"{type(data).__name__}{data.num_classes}".lower()
-    if name != "cifar100":
-        return None
+    known = PUBLISHED.get("imagenet" if name == "imagefolder1000" else name, {})
     if isinstance(model, str):
-        return CIFAR100.get(model)
-    for option, acc1 in CIFAR100.items():
+        return known.get(model)
+    if known is IMAGENET and model._target_ == TORCHVISION and model.weights:
+        return torchvision.published_acc1(model.name, model.weights)
+    for option, acc1 in known.items():
         if model == OmegaConf.load(conf_dir() / "model" / f"{option}.yaml"):
             return acc1
     return None

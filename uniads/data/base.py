@@ -85,12 +85,41 @@ class Data(ABC):
     @final
     @cached_property
     def _train(self) -> Images:
-        return self.read(train=True)
+        return self._checked(self.read(train=True))
 
     @final
     @cached_property
     def _test(self) -> Images:
-        return self.read(train=False)
+        return self._checked(self.read(train=False))
+
+    def _checked(self, images: Images) -> Images:
+        """The images, if they are what ``Images`` says and the class was told.
+
+        Raises:
+            ValueError: they are not.
+        """
+        name, (pixels, label) = type(self).__name__, images
+        if pixels.dtype != torch.uint8 or pixels.ndim != 4 or pixels.numel() == 0:
+            raise ValueError(
+                f"{name}.read gave pixels of {pixels.dtype} and shape {tuple(pixels.shape)}, allowed: torch.uint8, "
+                "(images, channels, height, width), none of them 0; convert them there"
+            )
+        if label.shape != (len(pixels),) or label.is_floating_point():
+            raise ValueError(
+                f"{name}.read gave labels of {label.dtype} and shape {tuple(label.shape)}, allowed: whole numbers, one "
+                f"for each of its {len(pixels)} images"
+            )
+        if label.min() < 0 or label.max() >= self.num_classes:
+            raise ValueError(
+                f"{name}.read gave labels from {label.min()} to {label.max()}, allowed: 0 to {self.num_classes - 1} "
+                f"for its {self.num_classes} classes; number the classes from 0, or set data.num_classes"
+            )
+        if not len(self.mean) == len(self.std) == pixels.shape[1]:
+            raise ValueError(
+                f"{name} has images of {pixels.shape[1]} channels and {len(self.mean)} entries in data.mean, "
+                f"{len(self.std)} in data.std; give one of each a channel"
+            )
+        return images
 
     @final
     @cached_property
@@ -99,6 +128,12 @@ class Data(ABC):
         label = self.label(train=True)
         used, _ = stratified(label, 1 - self.fraction, self.split_seed)
         train, val = stratified(label[used], self.val_fraction, self.split_seed)
+        if not (len(train) and len(val)):
+            raise ValueError(
+                f"of {len(label):,} training images data.fraction={self.fraction:g} and data.val_fraction="
+                f"{self.val_fraction:g} leave {len(train):,} to train on and {len(val):,} to validate on; each class "
+                "gives round(fraction * size), so raise the one that is too small"
+            )
         return used[train], used[val]
 
     @property
