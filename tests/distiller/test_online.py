@@ -79,7 +79,7 @@ def test_dml_is_its_formula(peers: int) -> None:
                 wanted = wanted + 0.7 / peers * kl(p[j].detach(), p[i])
     known = student(images.image)
     value = term(known, known, images)
-    assert float(value) == pytest.approx(float(wanted), rel=1e-9)
+    assert value.item() == pytest.approx(wanted.item(), rel=1e-9)
     same(gradients(value, *everyone), gradients(wanted, *everyone))
 
 
@@ -87,7 +87,7 @@ def test_peers_that_agree_with_the_student_leave_their_cross_entropy() -> None:
     student, term = ready(Dml())
     term.peers[0].load_state_dict(student.state_dict())
     known = student(batch().image)
-    assert float(term(known, known, batch())) == pytest.approx(F.cross_entropy(known.logits, batch().label).item())
+    assert term(known, known, batch()).item() == pytest.approx(F.cross_entropy(known.logits, batch().label).item())
 
 
 def test_one_is_its_formula() -> None:
@@ -104,7 +104,7 @@ def test_one_is_its_formula() -> None:
     wanted = sum(-logits.log_softmax(1)[range(6), images.label].mean() for logits in (z[1], z[2], ensemble))
     rise = exp(-5 * (1 - 1 / 4) ** 2)
     wanted = wanted + 0.7 * rise * 4 * sum(kl((ensemble.detach() / 2).softmax(1), (one / 2).softmax(1)) for one in z)
-    assert float(value) == pytest.approx(float(wanted), rel=1e-9)
+    assert value.item() == pytest.approx(wanted.item(), rel=1e-9)
     same(gradients(value, student, term), gradients(wanted, student, term))
 
 
@@ -122,7 +122,7 @@ def test_branches_that_agree_with_the_student_leave_twice_its_cross_entropy() ->
     term.branches[0].load_state_dict(student.tail().state_dict())
     known = student(batch().image)
     wanted = 2 * F.cross_entropy(known.logits, batch().label).item()
-    assert float(term(known, known, batch())) == pytest.approx(wanted, rel=1e-5)
+    assert term(known, known, batch()).item() == pytest.approx(wanted, rel=1e-5)
 
 
 @pytest.mark.parametrize("term", [One(), Dml()], ids=["one", "dml"])
