@@ -1,10 +1,50 @@
-"""What every distiller promises."""
+"""What every distiller promises, and what it is told before the training."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from torch import Tensor, nn
 
 from uniads.knowledge import Batch, Knowledge
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a distiller may need to know beside the batches; given once, before the training.
+
+    Attributes:
+        student: the network that is trained.
+        teacher: the frozen teacher; None if the distiller needs none.
+        student_knowledge: of ``batch``, in eval mode, without gradient.
+        teacher_knowledge: likewise; None without a teacher.
+        batch: an example, for its shapes; two images of the data's shape.
+        index_size: images in the training set, one more than the largest ``Batch.index``.
+        batch_size: images a batch, as the recipe says.
+        build: another, freshly initialised student of the same architecture.
+        label: for each index of the training set the class of its image, -1 if it is not trained on; None if unknown.
+    """
+
+    student: nn.Module
+    teacher: nn.Module | None
+    student_knowledge: Knowledge
+    teacher_knowledge: Knowledge | None
+    batch: Batch
+    index_size: int
+    batch_size: int
+    build: Callable[[], nn.Module]
+    label: Tensor | None = None
+
+    @property
+    def taught(self) -> Knowledge:
+        """The teacher's knowledge of the example.
+
+        Raises:
+            ValueError: there is no teacher.
+        """
+        if self.teacher_knowledge is None:
+            raise ValueError("this distiller needs a teacher; give one, or use distiller=plain")
+        return self.teacher_knowledge
 
 
 class Distiller(nn.Module, ABC):
@@ -28,17 +68,34 @@ class Distiller(nn.Module, ABC):
         """Whether the terms look at the teacher's feature maps."""
         return self.needs_teacher
 
+    @property
+    def over(self) -> bool:
+        """Whether the distillation has ended: no term any more, and cross-entropy with the labels of weight 1."""
+        return False
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations of a forward pass of the distiller's own networks on one image."""
+        return 0
+
     def formula(self) -> str:
         """The loss in one line, for a user to read."""
         return f"{self.task:g} * cross-entropy + {type(self).__name__}"
 
     @abstractmethod
-    def adapt(self, student: Knowledge, teacher: Knowledge) -> None:
-        """Make the adapters that these shapes need. Called once, before training, with any batch's knowledge."""
+    def adapt(self, context: Context) -> None:
+        """Make the adapters and memories that this training needs. Called once, before it."""
+
+    def set_epoch(self, epoch: int, epochs: int) -> None:
+        """Say which epoch begins, from 0, and how many the whole schedule has. Most distillers do not care."""
+        del epoch, epochs
 
     @abstractmethod
     def forward(self, student: Knowledge, teacher: Knowledge, batch: Batch) -> dict[str, Tensor]:
-        """The weighted terms by name, each a float32 scalar; the task loss is not among them."""
+        """The weighted terms by name, each a scalar in float32 or float64; the task loss is not among them.
+
+        Without a teacher the student's knowledge stands in its place.
+        """
 
 
 def checked_weight(name: str, weight: float) -> float:
@@ -50,3 +107,8 @@ def checked_weight(name: str, weight: float) -> float:
     if not 0 <= weight < float("inf"):
         raise ValueError(f"{name} must be 0 or more and finite, got {weight}; 0 removes the term")
     return float(weight)
+
+
+def full(x: Tensor) -> Tensor:
+    """A tensor in float32; float64 stays float64."""
+    return x if x.dtype.itemsize > 4 else x.float()
