@@ -27,6 +27,7 @@ from uniads.search import (
     Measure,
     Point,
     Random,
+    RegularizedEvolution,
     Rejection,
     SearchSpace,
     Shrinkage,
@@ -34,7 +35,6 @@ from uniads.search import (
     per_point,
     search,
 )
-from uniads.search.algorithm.regularized_evolution import RegularizedEvolution
 from uniads.search.algorithm.tpe import TPE
 from uniads.search.ledger import read
 

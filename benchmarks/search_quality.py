@@ -27,8 +27,7 @@ from scipy.stats import wilcoxon
 
 from benchmarks import reporting
 from benchmarks.problems import PROBLEMS, Pair, Problem
-from uniads.search import NSGA2, Algorithm, Full, Measure, Random, per_point, search
-from uniads.search.algorithm.regularized_evolution import RegularizedEvolution
+from uniads.search import NSGA2, Algorithm, Full, Measure, Random, RegularizedEvolution, per_point, search
 from uniads.search.algorithm.tpe import TPE
 from uniads.search.pareto import hypervolume
 
