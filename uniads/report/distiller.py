@@ -8,12 +8,12 @@ from pathlib import Path
 import torch
 
 import uniads
+from uniads.context import knowledge_of
 from uniads.distiller.base import Context, Distiller
 from uniads.distiller.composed import Composed
 from uniads.distiller.middle import Middle
 from uniads.distiller.node import Node
 from uniads.distiller.term import Term
-from uniads.fit import knowledge_of
 from uniads.knowledge import Batch
 from uniads.model.base import count_params
 from uniads.options import conf_dir, options
