@@ -16,7 +16,7 @@ from uniads.search.space import SearchSpace, Value
 from uniads.search.trial import Status, Trial
 
 
-def fingerprint(space: SearchSpace, measures: Sequence[Measure], **more: Any) -> dict[str, Any]:
+def fingerprint(space: SearchSpace, measures: Sequence[Measure], /, **more: Any) -> dict[str, Any]:
     """What a ledger's header must hold for the ledger to be read without anything else.
 
     Args:
