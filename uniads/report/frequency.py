@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
+from uniads.report.active import effective
 from uniads.report.figure import BLUE, GREY, LIGHT, RED, panels
 from uniads.report.label import labels
 from uniads.report.sheet import Sheet
@@ -35,9 +36,9 @@ class Tally:
 
 
 def tallies(account: Account) -> list[Tally]:
-    """The counts of every value of the space, those never tried included."""
+    """The counts of every value of the space, those never tried included; a gene without effect counts nowhere."""
     trials = account.result.trials
-    everyone = {trial.candidate: trial.genome for trial in trials}
+    everyone = {trial.candidate: effective(account.space, trial.genome) for trial in trials}
     groups = (
         everyone,
         {trial.candidate for trial in trials if trial.status is Status.REJECTED},

@@ -50,13 +50,16 @@ def _term(axes: Axes, term: Term, y: float, right: float, top: float) -> None:
     x = 1.15 * CELL + GAP
     _arrow(axes, (CELL / 2, top), (x - CELL / 2, y), GREY)
     _arrow(axes, (CELL / 2, 0), (x - CELL / 2, y), BLUE)
-    texts = [term.source, *(term.steps or ("as it is",)), f"{term.distance}\nof both / {term.tau:g}"]
+    texts = [term.source]
+    if term.distance:
+        texts += [*(term.steps or ("as it is",)), f"{term.distance}\nof both / {term.tau:g}"]
     for position, text in enumerate(texts):
         box(axes, x, y, text, LIGHT)
         end = x + CELL + GAP if position + 1 < len(texts) else right
         _arrow(axes, (x + CELL / 2, y), (end - CELL / 2, y), GREY)
         x += CELL + GAP
-    box(axes, right, y, f"{term.weight:g} · {term.tau:g}²\n× {term.name}", RED)
+    scale = f"{term.weight:g} · {term.tau:g}²" if term.distance else f"{term.weight:g}"
+    box(axes, right, y, f"{scale}\n× {term.name}", RED)
 
 
 def box(axes: Axes, x: float, y: float, text: str, color: str, width: float = CELL, height: float = 0.5) -> None:

@@ -17,7 +17,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
-from uniads.report.active import effective, switches
+from uniads.report.active import effective, optional
 from uniads.search.account import Account
 from uniads.search.objective import Measure
 from uniads.search.space import Genome, SearchSpace
@@ -35,7 +35,7 @@ STATES = {
 
 def distributions(space: SearchSpace) -> dict[str, CategoricalDistribution]:
     """Every gene with all of its values, the same for every trial: importances leave out whatever changes."""
-    off = switches(space)
+    off = optional(space)
     return {
         dimension.key: CategoricalDistribution((*dimension.values, *([OFF] if gene in off else [])))
         for gene, dimension in enumerate(space.dimensions)
