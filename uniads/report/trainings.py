@@ -179,7 +179,7 @@ def spread(group: Sequence[Training], name: str) -> str | None:
 
 
 def label(group: Sequence[Training], groups: Sequence[Sequence[Training]]) -> str:
-    """The method, with what was altered, and the settings in which it differs from others of its name, data and pair."""
+    """The method, what was altered, and the settings in which it differs from others of its name, data and pair."""
     first = group[0]
     rivals = [
         other[0] for other in groups
