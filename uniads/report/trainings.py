@@ -91,7 +91,7 @@ def _read(file: Path) -> Training:
 
 def _flat(cfg: Mapping[Any, Any], prefix: str = "") -> list[tuple[str, Any]]:
     """A configuration by dotted keys; interpolations stay as they are written."""
-    rows = []
+    rows: list[tuple[str, Any]] = []
     for key, value in cfg.items():
         name = f"{prefix}{key}"
         rows += _flat(value, f"{name}.") if isinstance(value, Mapping) and value else [(name, str(value))]
