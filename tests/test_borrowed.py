@@ -179,10 +179,8 @@ def test_a_module_of_the_users_is_one_file_whatever_its_role(role: str, mine: Pa
 @pytest.mark.slow
 def test_a_module_of_the_users_is_a_fixed_student_of_a_search(mine: Path) -> None:
     asked = ("data.image_size=[3,32,32]", "data.train_size=160", "model@student=mine", "final=false", "launcher=basic")
-    ended = program(
-        mine, "uniads.search", "--config-dir", "conf", *RUN, *asked, "search=tiny", "space=distiller",
-        "space.base=[distiller=searched,chance=null]",
-    )  # fmt: skip
+    small = ("search=tiny", "space=distiller", "chance=null")
+    ended = program(mine, "uniads.search", "--config-dir", "conf", *RUN, *asked, *small)
     assert ended.returncode == 0, ended.stderr
     assert "space    distiller: 12 genes" in ended.stdout
     assert (mine / "run" / "front.csv").read_text().count("\n") > 1

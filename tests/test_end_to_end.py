@@ -76,6 +76,7 @@ def test_a_search_leaves_everything_and_its_best_command_repeats_it(searched: Se
     opening = ended.out.splitlines()
     assert opening[0].startswith("data     Fake: 1x8x8 images of 4 classes, 288 to train on, 32 held out")
     assert f"another set: data={'|'.join(options('data'))}" in opening[1]
+    assert opening[2].startswith("teacher  ResNet: 174,580 parameters, validation accuracy ")
 
     header, *rows = searched.rows("run")
     assert header["row"] == "header"

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
-from hashlib import sha256
 from pathlib import Path
+from shutil import rmtree
 from time import perf_counter
 from typing import NamedTuple
 
@@ -13,19 +13,20 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from uniads.answers import asked, compiles, own_store, teacher_flops
 from uniads.callback.rejection import RejectedError, Rejection
 from uniads.chain import assistants, chain_key, last_teacher
-from uniads.context import context_for, example, knowledge_of
+from uniads.context import context_for, example
 from uniads.data.base import Data
 from uniads.distiller.base import Distiller
 from uniads.flops import forward_flops
-from uniads.frozen import Frozen, TeacherStore, stored_bytes
+from uniads.frozen import can_compile
 from uniads.learner import Learner
 from uniads.model import checkpoint
 from uniads.model.base import Network, count_params
 from uniads.outcome import Outcome
 from uniads.teacher import Teacher, chosen, judged, new_network
-from uniads.training import Trained, device_of, score, train_quietly, train_visibly
+from uniads.training import Trained, device_of, hush, score, train_quietly, train_visibly
 
 
 class Parts(NamedTuple):
@@ -58,6 +59,7 @@ def _shared_teacher(cfg: DictConfig, data: Data) -> Teacher:
     if key not in _teachers:
         _teachers.clear()
         _teachers[key] = last_teacher(cfg, data)
+    _teachers[key].network.cpu()  # a training before this one may have left it on a GPU
     return _teachers[key]
 
 
@@ -79,29 +81,11 @@ def parts_for(cfg: DictConfig) -> Parts:
     pl.seed_everything(cfg.seed, verbose=False)
     student = new_network(chosen(cfg, "student"), data)
     taught_by = teacher.network if teacher else None
-    distiller.adapt(context_for(student, taught_by, data, recipe.batch_size, lambda: new_network(cfg.student, data)))
-    asked = _asked(cfg, data, distiller, teacher) if teacher else None
-    learner = Learner(student, distiller, recipe, cfg.epochs, data.num_classes, asked)
+    context = context_for(student, taught_by, data, recipe.batch_size, lambda: new_network(cfg.student, data))
+    distiller.adapt(context)
+    asked_one = asked(cfg, data, distiller, teacher, context.taught) if teacher else None
+    learner = Learner(student, distiller, recipe, cfg.epochs, data.num_classes, asked_one)
     return Parts(data, student, distiller, learner, teacher)
-
-
-def _asked(cfg: DictConfig, data: Data, distiller: Distiller, teacher: Teacher) -> Frozen | TeacherStore:
-    """The teacher as the learner asks it: live, or through the store that a search shares."""
-    frozen = Frozen(teacher.network)
-    if cfg.teacher_store.directory is None:
-        return frozen
-    loader = data.train(cfg.recipe.batch_size, device_of(cfg.trainer))
-    needed = stored_bytes(knowledge_of(teacher.network, example(data)), len(loader.index), cfg.epochs)
-    fits = needed <= cfg.teacher_store.max_gb * 1e9
-    if distiller.needs_features and not fits:
-        return frozen
-    return TeacherStore(frozen, Path(cfg.teacher_store.directory) / batches_key(cfg, teacher), loader, fits)
-
-
-def batches_key(cfg: DictConfig, teacher: Teacher) -> str:
-    """A short hash of all that decides what a teacher is shown, and which teacher it is."""
-    parts = [OmegaConf.to_yaml(cfg.data, resolve=True), str(cfg.recipe.batch_size), str(teacher.file.resolve())]
-    return sha256("\n".join(parts).encode()).hexdigest()[:12]
 
 
 def fit(cfg: DictConfig, ready: Callable[[Parts], None] | None = None) -> Outcome:
@@ -121,6 +105,8 @@ def fit(cfg: DictConfig, ready: Callable[[Parts], None] | None = None) -> Outcom
     begin = perf_counter()
     if not 0 < cfg.stop_epoch <= cfg.epochs:
         raise ValueError(f"stop_epoch must be above 0 and at most epochs={cfg.epochs}, got {cfg.stop_epoch}")
+    if cfg.trial:
+        hush()
     if cfg.threads is not None:
         torch.set_num_threads(cfg.threads)
     parts = parts_for(cfg)
@@ -129,6 +115,7 @@ def fit(cfg: DictConfig, ready: Callable[[Parts], None] | None = None) -> Outcom
     directory = Path(cfg.paths.run_dir)
     rejection = Rejection(parts.data.num_classes, cfg.chance)
     untrained = _measured(parts)
+    _compile(cfg, parts)
     try:
         if cfg.trial:
             file = directory / "last.ckpt"
@@ -141,6 +128,8 @@ def fit(cfg: DictConfig, ready: Callable[[Parts], None] | None = None) -> Outcom
     except RejectedError as error:
         return replace(untrained, epochs=error.epochs, seconds=perf_counter() - begin, rejected=error.reason)
     test_last, test_best = (None, None) if cfg.trial else _exported(cfg, parts, trained, directory)
+    if own := own_store(cfg):
+        rmtree(own, ignore_errors=True)
     return replace(
         untrained,
         epochs=cfg.stop_epoch,
@@ -156,11 +145,22 @@ def fit(cfg: DictConfig, ready: Callable[[Parts], None] | None = None) -> Outcom
     )
 
 
+def _compile(cfg: DictConfig, parts: Parts) -> None:
+    """Compile the student's steps where that makes the training shorter. Its keys and weights stay as they are.
+
+    On a CPU a compiled WRN-16-2 takes 1.03 times as long as one that is laid out channels last, so auto never does.
+    """
+    device = device_of(cfg.trainer)
+    steps = cfg.epochs * len(parts.data.train(cfg.recipe.batch_size))
+    if compiles("compile", cfg.compile, device, steps, 0.0) and can_compile():
+        parts.student.compile()
+
+
 def _measured(parts: Parts) -> Outcome:
     """What is known before any training: parameters, and floating-point operations of an image and of an epoch."""
     image = example(parts.data)[:1]
     student = forward_flops(parts.student, image)
-    teacher = forward_flops(parts.teacher.network, image) if parts.teacher else 0
+    teacher = teacher_flops(parts.teacher.network, image.shape[1:]) if parts.teacher else 0
     images = len(parts.data.train(1).index)
     # A backward pass costs about two forward passes: one for the inputs' gradients, one for the weights'.
     trained = student + parts.distiller.flops

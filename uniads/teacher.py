@@ -98,7 +98,8 @@ def _facts(data: DictConfig) -> dict[str, Any]:
     """The data's settings without those that don't touch a teacher: it never sees the validation split."""
     plain = OmegaConf.to_container(data, resolve=True)
     assert isinstance(plain, dict)
-    return {str(name): value for name, value in plain.items() if name not in ("root", "download", "seed", "holdout")}
+    others = ("root", "download", "seed", "holdout", "views")
+    return {str(name): value for name, value in plain.items() if name not in others}
 
 
 def teacher_for(cfg: DictConfig, data: Data) -> Teacher:
@@ -176,7 +177,7 @@ def kept(
 
 def _train(cfg: DictConfig, model: DictConfig, learner: Callable[[Data], Learner], file: Path, stop_epoch: int) -> None:
     """Train a teacher on the training images that are not held out, and store it."""
-    held_out: Data = instantiate(cfg.data, holdout=True, seed=cfg.teacher.seed)
+    held_out: Data = instantiate(cfg.data, holdout=True, views=None, seed=cfg.teacher.seed)
     taught = learner(held_out)
     trained = train_quietly(taught, held_out, cfg.trainer, stop_epoch, None, [])
     checkpoint.save(

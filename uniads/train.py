@@ -8,6 +8,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 from rich.console import Console
 
+from uniads.chain import as_teacher
 from uniads.command import command
 from uniads.fit import Parts, data_for, fit
 from uniads.outcome import Outcome
@@ -24,7 +25,7 @@ def train(cfg: DictConfig, console: Console) -> Outcome:
 
         def ready(parts: Parts) -> None:
             status.stop()
-            for line in teacher_lines(cfg, parts.teacher, parts.data) if parts.teacher else ():
+            for line in teacher_lines(as_teacher(cfg), parts.teacher, parts.data) if parts.teacher else ():
                 console.print(line, highlight=False, soft_wrap=True, markup=False)
 
         outcome = fit(cfg, ready)

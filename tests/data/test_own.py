@@ -52,8 +52,14 @@ def given(pixels: Tensor | None = None, label: Tensor | None = None, **common: o
     return Own(Images(pixels, torch.arange(40) % 2 if label is None else label), **common)
 
 
+def opened(**settings: object) -> list[int]:
+    """How many images there are to train on, and to validate on."""
+    data = given(**settings)  # type: ignore[arg-type]
+    return [len(data.train(8).index), len(data.val(8).index)]
+
+
 def test_what_is_right_is_taken() -> None:
-    assert len(given().train(8).index) == 36
+    assert opened() == [36, 4]
 
 
 WRONG = {
@@ -78,7 +84,7 @@ WRONG = {
 def test_what_is_wrong_is_named_in_a_sentence(wrong: str) -> None:
     settings, message = WRONG[wrong]
     with pytest.raises(ValueError, match=message) as caught:
-        given(**settings).train(8)  # type: ignore[arg-type]
+        opened(**settings)
     assert "\n" not in str(caught.value)
 
 

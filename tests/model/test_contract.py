@@ -194,7 +194,7 @@ def test_pickled_copy_knows_the_same(network):
 def test_a_training_step_lowers_the_loss_on_its_images(name, size):
     torch.manual_seed(0)
     trained = uniads.build("model", name, num_classes=10).train()
-    optimizer = torch.optim.SGD(trained.parameters(), 0.01)
+    optimizer = torch.optim.SGD(trained.parameters(), 0.001)
     knowledge = trained(images(8, 3, size))
     assert [tap.shape[1] for tap in knowledge.features] == [channels for channels, _ in PUBLISHED[name][1]]
     assert knowledge.features[0].shape[2] == size * PUBLISHED[name][1][0][1] // 32

@@ -62,7 +62,8 @@ class Cc(Loss):
         self.teacher = nn.Linear(context.taught.embedding.shape[1], self.dim)
 
     def compute(self, student: Knowledge, teacher: Knowledge, batch: Batch) -> Tensor:
-        mine, theirs = self.student(student.embedding), self.teacher(teacher.embedding)
+        mine: Tensor = self.student(student.embedding)
+        theirs: Tensor = self.teacher(teacher.embedding)
         if self.kernel:
             return F.mse_loss(self._gram(mine), self._gram(theirs))
         delta = (mine - theirs).abs()

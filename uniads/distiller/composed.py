@@ -37,11 +37,11 @@ class Composed(Distiller):
 
     @property
     def needs_teacher(self) -> bool:
-        return any(term.needs_teacher for term in self._terms().values())
+        return any(term.needs_teacher for term in self.terms().values())
 
     @property
     def needs_features(self) -> bool:
-        return any(term.needs_features for term in self._terms().values())
+        return any(term.needs_features for term in self.terms().values())
 
     @property
     def over(self) -> bool:
@@ -49,17 +49,17 @@ class Composed(Distiller):
 
     @property
     def flops(self) -> int:
-        return sum(term.flops for term in self._terms().values())
+        return sum(term.flops for term in self.terms().values())
 
     def formula(self) -> str:
-        loss = " + ".join([f"{self.task:g} * cross-entropy", *(term.formula() for term in self._terms().values())])
+        loss = " + ".join([f"{self.task:g} * cross-entropy", *(term.formula() for term in self.terms().values())])
         if self.until is None:
             return loss
         end = f"{self.until:g} of the epochs" if isinstance(self.until, float) else f"epoch {self.until}"
         return f"{loss}; after {end} cross-entropy alone"
 
     def adapt(self, context: Context) -> None:
-        for term in self._terms().values():
+        for term in self.terms().values():
             if isinstance(term, Node):
                 term.adapt(context.student_knowledge, context.taught)
             else:
@@ -68,15 +68,16 @@ class Composed(Distiller):
     def set_epoch(self, epoch: int, epochs: int) -> None:
         if self.until is not None:
             self._over = epoch >= (self.until * epochs if isinstance(self.until, float) else self.until)
-        for term in self._terms().values():
+        for term in self.terms().values():
             if isinstance(term, Term):
                 term.set_epoch(epoch, epochs)
 
     def forward(self, student: Knowledge, teacher: Knowledge, batch: Batch) -> dict[str, Tensor]:
         return {
             name: term(student, teacher) if isinstance(term, Node) else term(student, teacher, batch)
-            for name, term in self._terms().items()
+            for name, term in self.terms().items()
         }
 
-    def _terms(self) -> dict[str, Node | Term]:
+    def terms(self) -> dict[str, Node | Term]:
+        """The nodes and modules by name."""
         return {name: term for name, term in self.nodes.items() if isinstance(term, Node | Term)}

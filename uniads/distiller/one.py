@@ -96,7 +96,8 @@ class One(Term):
         with torch.autocast(before.device.type, enabled=False):
             x = self.gate(full(before).mean((2, 3)))
             self.norm.train(self.training and len(before) > 1)
-            return self.norm(x).relu().softmax(1)
+            gates: Tensor = self.norm(x).relu().softmax(1)
+            return gates
 
     def _apart(self, ensemble: Tensor, logits: Tensor) -> Tensor:
         """Σ_k KL(ensemble || branch k), mean over the batch."""

@@ -1,8 +1,17 @@
 """The search engine: spaces, genomes, rungs, ledgers. It knows nothing of torch or Hydra.
 
-    from uniads.search import Halving, Measure, NSGA2, SearchSpace, search
-
 It asks an algorithm for genomes, has an objective evaluate them rung by rung, and writes every answer to a ledger.
+As a library it searches anything that answers for a point and a number of epochs, such as a table:
+
+    from uniads.search import NSGA2, Halving, Measure, SearchSpace, per_point, search
+
+    space = SearchSpace({"depth": [2, 4, 8], "width": [1, 2, 4], "distance": ["kl", "l2"]})
+    objective = per_point(space, lambda point, epochs: TABLE[tuple(point.values()), epochs])
+    measures = [Measure("val_loss"), Measure("params", target=64)]
+    result = search(space, objective, NSGA2(space), Halving([1, 3, 9], [6, 4, 2]), measures=measures, candidates=12)
+    print(result.best, result.front, result.epochs)
+
+A ledger that a search has written is such a table too: ``Record.of(path).replay(space, measures)`` is an objective.
 """
 
 from uniads.search.algorithm.base import Algorithm
@@ -13,7 +22,8 @@ from uniads.search.ledger import Ledger
 from uniads.search.loop import INTERRUPTED, Result, Watcher, search
 from uniads.search.objective import Measure, Objective, per_point
 from uniads.search.rejection import Rejection
-from uniads.search.schedule import Full, Halving, Rung, Schedule
+from uniads.search.replay import Record, Replay
+from uniads.search.schedule import Full, Halving, Hyperband, Rung, Schedule
 from uniads.search.shrink import Shrinkage
 from uniads.search.space import Dimension, Genome, Point, SearchSpace, Value
 from uniads.search.trial import Status, Trial
@@ -27,12 +37,15 @@ __all__ = [
     "Full",
     "Genome",
     "Halving",
+    "Hyperband",
     "Ledger",
     "Measure",
     "Objective",
     "Point",
     "Random",
+    "Record",
     "Rejection",
+    "Replay",
     "Result",
     "Rung",
     "Schedule",
