@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from uniads.report.active import effective
 from uniads.report.figure import BLUE, GREY, LIGHT, RED, panels
@@ -86,7 +87,7 @@ def frequency_figure(account: Account, found: Sequence[Tally]) -> Figure:
         axes[gene].scatter(refused, rows, marker="|", s=60, color=RED, label="rejected", zorder=3)
         axes[gene].set_yticks(rows, [str(value) for value in dimension.values], fontsize=7)
         axes[gene].tick_params(axis="x", labelsize=7)
-        axes[gene].xaxis.get_major_locator().set_params(integer=True)
+        axes[gene].xaxis.set_major_locator(MaxNLocator(integer=True))
         axes[gene].invert_yaxis()
         axes[gene].grid(False)
         axes[gene].set_title(names[gene], loc="left", fontsize=9)

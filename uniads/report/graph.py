@@ -64,8 +64,9 @@ def _term(axes: Axes, term: Term, y: float, right: float, top: float) -> None:
 
 def box(axes: Axes, x: float, y: float, text: str, color: str, width: float = CELL, height: float = 0.5) -> None:
     """A box around a text, its middle at (x, y)."""
-    style = {"boxstyle": "round,pad=0.02,rounding_size=0.08", "facecolor": color, "edgecolor": "none"}
-    axes.add_patch(FancyBboxPatch((x - width / 2, y - height / 2), width, height, **style))
+    corners = "round,pad=0.02,rounding_size=0.08"
+    corner = (x - width / 2, y - height / 2)
+    axes.add_patch(FancyBboxPatch(corner, width, height, corners, facecolor=color, edgecolor="none"))
     dark = color in (BLUE, RED, GREY)
     axes.text(x, y, text, ha="center", va="center", fontsize=8, color="white" if dark else "black", zorder=3)
 
