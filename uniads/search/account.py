@@ -121,4 +121,7 @@ def _target(name: str, position: int, trials: Sequence[Trial]) -> float | None:
     def error(target: float) -> float:
         return max(abs(abs(n - target) / target - v) for n, v in pairs)
 
-    return round(min(options, key=error), 6) if options else None
+    if not options:
+        return None
+    target = min(options, key=error)
+    return round(target, 6)
