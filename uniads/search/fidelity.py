@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from uniads.search.schedule import Schedule
 from uniads.search.trial import Status, Trial
 
 TRUSTED = 0.5
@@ -106,6 +107,20 @@ def _rho(pairs: np.ndarray) -> float:
 def _interval(value: float, draws: Sequence[float]) -> Interval:
     low, high = np.quantile(draws, [0.025, 0.975]) if draws else (-1.0, 1.0)
     return Interval(value, float(low), float(high))
+
+
+def report(schedule: Schedule, trials: Iterable[Trial]) -> list[str]:
+    """What a search says of its rungs, one line each; nothing where halving kept candidates from the upper ones."""
+    quotas = {rung.quota for rung in schedule.rungs}
+    if len(schedule.rungs) < 2 or len(quotas) > 1:
+        return []
+    found = rank_correlation(trials)
+    lines = [
+        f"rank correlation of {pair.epochs} and {pair.final} epochs: Kendall's tau {pair.tau}, "
+        f"Spearman's rho {pair.rho} (95 % bootstrap intervals, n = {pair.n})"
+        for pair in found
+    ]
+    return [*lines, verdict(found)]
 
 
 def verdict(correlations: Sequence[Correlation]) -> str:

@@ -175,7 +175,9 @@ def _run(
         if max_seconds is not None and sum(trial.seconds for trial in state.trials) >= max_seconds:
             return f"{max_seconds:g} seconds are spent"
         # A whole generation is asked even where less is needed, so that more candidates can be asked for later.
-        genomes = algorithm.ask(generation, state.schedule.offspring, state.weights[-1] if state.weights else None)
+        genomes = algorithm.ask(
+            generation, state.schedule.size(generation), state.weights[-1] if state.weights else None
+        )
         genomes = genomes[: candidates - state.named]
         if not genomes:
             return "the space holds no more candidates"
@@ -202,18 +204,20 @@ def _generation(state: _State, generation: int, genomes: Sequence[Genome]) -> li
         state.named += 1
     last: dict[str, Trial] = {}
     start = 0
-    for position, rung in enumerate(state.schedule.rungs):
-        batch = [replace(trial, rung=position, epochs=rung.epochs, start=start) for trial in climbing]
-        start = rung.epochs
-        ended = list(_rung(state, generation, position, batch))
-        last |= {trial.candidate: trial for trial in ended}
-        state.watcher.finish(generation, position, ended, state.result())
-        fit = [trial for trial in ended if trial.status is Status.COMPLETED]
-        if position + 1 < len(state.schedule.rungs):
-            kept = {trial.candidate for trial in pareto.best(fit, state.schedule.rungs[position + 1].quota)}
+    fit: Sequence[Trial] = ()
+    for position, rung in enumerate(state.schedule.generation(generation)):
+        if last:
+            kept = {trial.candidate for trial in pareto.best(fit, rung.quota)}
             climbing = [trial for trial in climbing if trial.candidate in kept]
         if not climbing:
             break
+        if rung.quota:
+            batch = [replace(trial, rung=position, epochs=rung.epochs, start=start) for trial in climbing]
+            start = rung.epochs
+            ended = list(_rung(state, generation, position, batch))
+            last |= {trial.candidate: trial for trial in ended}
+            state.watcher.finish(generation, position, ended, state.result())
+            fit = [trial for trial in ended if trial.status is Status.COMPLETED]
     return list(last.values())
 
 

@@ -1,6 +1,7 @@
 """Pareto order among trials of one rung, all measures minimised. The only file that imports DEAP."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import Any
 
 import moocore
@@ -56,6 +57,13 @@ def best(trials: Sequence[Trial], n: int) -> list[Trial]:
     _check_rung(trials)
     ranking = order([trial.values for trial in trials], [trial.genome for trial in trials])
     return [trials[index] for index in ranking[:n]]
+
+
+def survival(trials: Iterable[Trial]) -> list[Trial]:
+    """Completed trials, best first: by rung (highest first), front within the rung, crowding distance, genome."""
+    ranked = sorted(trials, key=lambda trial: -trial.rung)
+    peers = [list(group) for _, group in groupby(ranked, key=lambda trial: trial.rung)]
+    return [trial for group in peers for trial in best(group, len(group))]
 
 
 def front(trials: Sequence[Trial]) -> list[Trial]:

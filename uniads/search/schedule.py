@@ -12,7 +12,7 @@ class Rung:
 
     Attributes:
         epochs: epochs that a candidate has had, in all, when it is judged here.
-        quota: how many candidates of a generation are trained to here.
+        quota: how many candidates of a generation are trained to here; 0 where a generation starts above.
     """
 
     epochs: int
@@ -20,27 +20,40 @@ class Rung:
 
 
 class Schedule(ABC):
-    """The rungs of one generation, lowest first."""
+    """The rungs of every generation, lowest first.
 
-    @property
+    All generations have the same rungs, so that a rung's position stands for one number of epochs in the whole search
+    and values of different budgets never meet. What may differ is how many candidates a generation brings to each.
+    """
+
     @abstractmethod
-    def rungs(self) -> tuple[Rung, ...]:
-        """Epochs rise strictly, quotas never rise."""
+    def generation(self, number: int) -> tuple[Rung, ...]:
+        """A generation's rungs. Epochs rise strictly; quotas never rise, but for zeros at the lower end.
+
+        Args:
+            number: of the generation, from 0, whose rungs all have a quota above 0.
+        """
 
     @property
-    def offspring(self) -> int:
+    def rungs(self) -> tuple[Rung, ...]:
+        """The first generation's rungs."""
+        return self.generation(0)
+
+    def size(self, number: int) -> int:
         """Candidates of a generation."""
-        return self.rungs[0].quota
+        return max(rung.quota for rung in self.generation(number))
 
     def cost(self, candidates: int) -> int:
         """Epochs that ``candidates`` candidates cost when none is rejected and each goes on from its checkpoint."""
-        epochs = 0
+        epochs = number = 0
         while candidates > 0:
             reached = 0
-            for rung in self.rungs:
-                epochs += min(rung.quota, candidates) * (rung.epochs - reached)
-                reached = rung.epochs
-            candidates -= self.offspring
+            for rung in self.generation(number):
+                if rung.quota:
+                    epochs += min(rung.quota, candidates) * (rung.epochs - reached)
+                    reached = rung.epochs
+            candidates -= self.size(number)
+            number += 1
         return epochs
 
 
@@ -65,8 +78,7 @@ class Halving(Schedule):
             )
         self._rungs = tuple(Rung(epochs, quota) for epochs, quota in zip(rungs, quotas, strict=True))
 
-    @property
-    def rungs(self) -> tuple[Rung, ...]:
+    def generation(self, number: int) -> tuple[Rung, ...]:
         return self._rungs
 
 
@@ -80,8 +92,48 @@ class Full(Schedule):
     """
 
     def __init__(self, epochs: int, offspring: int) -> None:
-        self._rungs = Halving([epochs], [offspring]).rungs
+        self._rungs = Halving([epochs], [offspring]).generation(0)
 
-    @property
-    def rungs(self) -> tuple[Rung, ...]:
+    def generation(self, number: int) -> tuple[Rung, ...]:
         return self._rungs
+
+
+@final
+class Hyperband(Schedule):
+    """Brackets of successive halving that take turns: many candidates with few epochs first, few with many at last.
+
+    Bracket s = s_max, ..., 0 with s_max = floor(log_eta(epochs)) is one generation. It starts
+    ceil((s_max + 1) / (s + 1) * eta^s) candidates at epochs * eta^-s epochs (rounded), and keeps one in eta
+    at every rung. Unlike in the original, a promoted candidate goes on from its checkpoint.
+
+    Source: Li et al., arXiv:1603.06560, algorithm 1.
+
+    Args:
+        epochs: epochs of the highest rung, above 0.
+        eta: one candidate in so many is promoted, at least 2.
+    """
+
+    def __init__(self, epochs: int, eta: int = 3) -> None:
+        if epochs <= 0 or eta < 2:
+            raise ValueError(
+                f"Hyperband's epochs must be above 0 and its eta at least 2, got epochs {epochs} and eta {eta}; "
+                "try 24 and 3"
+            )
+        steps = 0
+        while eta ** (steps + 1) <= epochs:
+            steps += 1
+        stops = [round(epochs / eta**step) for step in range(steps, -1, -1)]
+        self._brackets = tuple(
+            tuple(Rung(stop, _quota(steps, bracket, eta, stops.index(stop))) for stop in stops)
+            for bracket in range(steps, -1, -1)
+        )
+
+    def generation(self, number: int) -> tuple[Rung, ...]:
+        return self._brackets[number % len(self._brackets)]
+
+
+def _quota(steps: int, bracket: int, eta: int, position: int) -> int:
+    """Candidates that a bracket brings to the rung at this position; its first rung is at ``steps - bracket``."""
+    start = -(-(steps + 1) * eta**bracket // (bracket + 1))
+    halvings = position - (steps - bracket)
+    return start // eta**halvings if halvings >= 0 else 0

@@ -9,8 +9,8 @@ from uniads.search.trial import Status, Trial
 class Shrinkage:
     """Sampling weight of value v of gene d: max(floor, r[d, v] / mean_v r[d, v]) with r = (promoted + 1) / (seen + 2).
 
-    ``seen`` counts the candidates that had the value, ``promoted`` those of them that were trained beyond the first
-    rung, or completed it where none goes beyond. No weight falls below the floor, so no value ever dies.
+    ``seen`` counts the candidates that had the value, ``promoted`` those of them that were trained beyond the rung they
+    started at, or completed the highest one. No weight falls below the floor, so no value ever dies.
 
     Args:
         floor: above 0, at most 1.
@@ -26,14 +26,11 @@ class Shrinkage:
 
     def weights(self, space: SearchSpace, trials: Iterable[Trial]) -> Weights:
         """The weights after these trials, one tuple a gene."""
-        everyone, finished, climbed = set(), set(), set()
-        for trial in trials:
-            everyone.add(trial.genome)
-            if trial.status is Status.COMPLETED:
-                finished.add(trial.genome)
-            if trial.rung > 0:
-                climbed.add(trial.genome)
-        risen = climbed or finished
+        known = list(trials)
+        everyone = {trial.genome for trial in known}
+        top = max((trial.rung for trial in known), default=0)
+        done = [trial for trial in known if trial.start or (trial.rung == top and trial.status is Status.COMPLETED)]
+        risen = {trial.genome for trial in done}
         rows = []
         for position, dimension in enumerate(space.dimensions):
             seen = [0] * len(dimension.values)

@@ -9,7 +9,7 @@ from uniads.search.space import Genome, SearchSpace, Weights
 from uniads.search.trial import Trial
 
 PATIENCE = 2_000
-"""Proposals in a row that may be known or refused before the rest of the space is looked at as a whole."""
+"""Genomes in a row that may be known or refused before the rest of the space is looked at as a whole."""
 
 ENUMERABLE = 100_000
 """Spaces up to this size are enumerated to find what is left."""
@@ -26,7 +26,12 @@ class Algorithm(ABC):
         seed: owner of all draws.
         start: known genomes to ask for first, repaired, in this order; copies and those that the space does not admit
             are passed over, those that a generation has no room for come in the next.
+
+    Attributes:
+        patience: proposals in a row that may be known or refused before genomes are drawn at random instead.
     """
+
+    patience = PATIENCE
 
     def __init__(self, space: SearchSpace, seed: int = 0, start: Sequence[Genome] = ()) -> None:
         self.space = space
@@ -45,12 +50,13 @@ class Algorithm(ABC):
         """
         rng = Random(f"{self.seed}-{generation}")
         first = [genome for genome in self.start if self._new(genome)]
-        spread = self.space.fill(max(n - len(first), 0), rng) if generation == 0 else []
-        plan = iter([*first, *spread])
+        plan = iter([*first, *self.plan(generation, max(n - len(first), 0), rng)])
         asked: list[Genome] = []
         misses = 0
         while len(asked) < n and misses < PATIENCE:
-            genome = next(plan, None) or self.propose(rng, weights)
+            genome = next(plan, None)
+            if genome is None:
+                genome = self.propose(rng, weights) if misses < self.patience else self.space.draw(rng, weights)
             if self._new(genome):
                 self._asked.add(genome)
                 asked.append(genome)
@@ -70,6 +76,10 @@ class Algorithm(ABC):
         found = rng.sample(left, min(n, len(left)))
         self._asked.update(found)
         return found
+
+    def plan(self, generation: int, n: int, rng: Random) -> list[Genome]:
+        """Genomes to ask for before any proposal, in order: n spread evenly over the space in generation 0."""
+        return self.space.fill(n, rng) if generation == 0 else []
 
     @abstractmethod
     def propose(self, rng: Random, weights: Weights | None) -> Genome:

@@ -1,12 +1,12 @@
 """NSGA-II: parents by tournament, uniform crossover, mutation that knows order from category."""
 
 from collections.abc import Sequence
-from itertools import groupby
 from random import Random
 from typing import final
 
 from uniads.search.algorithm.base import Algorithm
-from uniads.search.pareto import best
+from uniads.search.algorithm.variation import crossed, mutated, weights_of
+from uniads.search.pareto import survival
 from uniads.search.space import Genome, SearchSpace, Weights
 from uniads.search.trial import Status, Trial
 
@@ -48,16 +48,14 @@ class NSGA2(Algorithm):
         self.survivors: list[Trial] = []
 
     def tell(self, trials: Sequence[Trial]) -> None:
-        pool = [*self.survivors, *(trial for trial in trials if trial.status is Status.COMPLETED)]
-        pool.sort(key=lambda trial: -trial.rung)
-        ranking = [trial for _, peers in groupby(pool, key=lambda trial: trial.rung) for trial in _ranked(list(peers))]
-        self.survivors = ranking[: self.population]
+        completed = [trial for trial in trials if trial.status is Status.COMPLETED]
+        self.survivors = survival([*self.survivors, *completed])[: self.population]
 
     def propose(self, rng: Random, weights: Weights | None) -> Genome:
         if not self.survivors:
             return self.space.draw(rng, weights)
         mother, father = self._parent(rng), self._parent(rng)
-        child = _crossed(mother, father, rng) if rng.random() < self.crossover else mother
+        child = crossed(mother, father, rng) if rng.random() < self.crossover else mother
         return self.space.repaired(self._mutated(child, rng, weights))
 
     def _parent(self, rng: Random) -> Genome:
@@ -67,20 +65,6 @@ class NSGA2(Algorithm):
     def _mutated(self, genome: Genome, rng: Random, weights: Weights | None) -> Genome:
         genes = list(genome)
         for position, dimension in enumerate(self.space.dimensions):
-            if rng.random() >= self.mutation:
-                continue
-            levels = range(len(dimension.values))
-            if dimension.ordinal:
-                near = [level for level in (genes[position] - 1, genes[position] + 1) if level in levels]
-                genes[position] = rng.choice(near or [genes[position]])
-            else:
-                genes[position] = rng.choices(levels, weights[position] if weights else None)[0]
+            if rng.random() < self.mutation:
+                genes[position] = mutated(dimension, genes[position], rng, weights_of(weights, position))
         return tuple(genes)
-
-
-def _ranked(peers: list[Trial]) -> list[Trial]:
-    return best(peers, len(peers))
-
-
-def _crossed(mother: Genome, father: Genome, rng: Random) -> Genome:
-    return tuple(rng.choice(genes) for genes in zip(mother, father, strict=True))

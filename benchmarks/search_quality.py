@@ -1,0 +1,181 @@
+"""python -m benchmarks.search_quality: what search algorithms find with 200 evaluations.
+
+Hypervolume on discrete problems with two measures, of UniADS's algorithms and of Optuna's and pymoo's. Each gets the
+same number of evaluations; a point asked twice counts twice, since it would be trained twice. UniADS asks for twenty at
+a time, as in a search; Optuna for one. The problems are drawn from the seed, so seeds are problems: those from 1000 on
+were used while the algorithms were made, those from 0 on are for reporting.
+"""
+
+from argparse import Namespace
+from collections.abc import Callable, Sequence
+from functools import partial
+from importlib.metadata import version
+from statistics import mean, median
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import optuna
+from pymoo.algorithms.moo import nsga2 as pymoo_nsga2
+from pymoo.core.problem import Problem as PymooProblem
+from pymoo.operators.crossover.sbx import SBX
+from pymoo.operators.mutation.pm import PM
+from pymoo.operators.repair.rounding import RoundingRepair
+from pymoo.operators.sampling.rnd import IntegerRandomSampling
+from pymoo.optimize import minimize
+from scipy.stats import wilcoxon
+
+from benchmarks import reporting
+from benchmarks.problems import PROBLEMS, Pair, Problem
+from uniads.search import NSGA2, Algorithm, Full, Measure, Random, per_point, search
+from uniads.search.algorithm.regularized_evolution import RegularizedEvolution
+from uniads.search.algorithm.tpe import TPE
+from uniads.search.pareto import hypervolume
+
+OFFSPRING = 20
+OURS = "UniADS nsga2"
+NAMES = ("first", "second")
+
+Solver = Callable[[Problem, int, int], list[Pair]]
+"""Maps a problem, a seed and a number of evaluations to the values found."""
+
+
+def uniads(algorithm: Callable[..., Algorithm], problem: Problem, seed: int, evaluations: int) -> list[Pair]:
+    """One of ours with its default settings and no halving."""
+    result = search(
+        problem.space,
+        per_point(problem.space, lambda point, epochs: dict(zip(NAMES, problem.values(point), strict=True))),
+        algorithm(problem.space, seed),
+        Full(1, OFFSPRING),
+        measures=[Measure(name) for name in NAMES],
+        candidates=evaluations,
+    )
+    return [(trial.values[0], trial.values[1]) for trial in result.trials]
+
+
+def by_optuna(
+    sampler: Callable[..., optuna.samplers.BaseSampler], problem: Problem, seed: int, evaluations: int
+) -> list[Pair]:
+    """One of Optuna's; numbers are integers, all else categories."""
+    distributions: dict[str, optuna.distributions.BaseDistribution] = {}
+    for dimension in problem.space.dimensions:
+        levels = len(dimension.values)
+        distributions[dimension.key] = (
+            optuna.distributions.IntDistribution(0, levels - 1)
+            if dimension.ordinal
+            else optuna.distributions.CategoricalDistribution(list(range(levels)))
+        )
+    study = optuna.create_study(sampler=sampler(seed=seed), directions=["minimize", "minimize"])
+    found = []
+    for _ in range(evaluations):
+        trial = study.ask(distributions)
+        found.append(problem.values(problem.space.point(tuple(trial.params[key] for key in distributions))))
+        study.tell(trial, found[-1])
+    return found
+
+
+class _Integers(PymooProblem):  # type: ignore[misc]
+    """A problem as pymoo sees it: integers, copies of known points removed."""
+
+    def __init__(self, problem: Problem) -> None:
+        levels = [len(dimension.values) for dimension in problem.space.dimensions]
+        super().__init__(n_var=len(levels), n_obj=2, xl=0, xu=np.array(levels) - 1, vtype=int)
+        self.problem = problem
+        self.found: list[Pair] = []
+
+    def _evaluate(self, rows: Any, out: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+        values = [self.problem.values(self.problem.space.point(tuple(int(gene) for gene in row))) for row in rows]
+        self.found += values
+        out["F"] = np.array(values)
+
+
+def by_pymoo(population: int, problem: Problem, seed: int, evaluations: int) -> list[Pair]:
+    """Pymoo's NSGA-II with its integer operators."""
+    integers = _Integers(problem)
+    algorithm = pymoo_nsga2.NSGA2(
+        pop_size=population,
+        sampling=IntegerRandomSampling(),
+        crossover=SBX(vtype=float, repair=RoundingRepair()),
+        mutation=PM(vtype=float, repair=RoundingRepair()),
+        eliminate_duplicates=True,
+    )
+    minimize(integers, algorithm, ("n_eval", evaluations), seed=seed)
+    return integers.found[:evaluations]
+
+
+SOLVERS: dict[str, Solver] = {
+    OURS: partial(uniads, NSGA2),
+    "UniADS tpe": partial(uniads, TPE),
+    "UniADS regularized_evolution": partial(uniads, RegularizedEvolution),
+    "UniADS random": partial(uniads, Random),
+    "Optuna NSGA-II, population 20": partial(by_optuna, partial(optuna.samplers.NSGAIISampler, population_size=20)),
+    "Optuna NSGA-II, default": partial(by_optuna, optuna.samplers.NSGAIISampler),
+    "Optuna TPE, default": partial(by_optuna, optuna.samplers.TPESampler),
+    "Optuna TPE, multivariate": partial(by_optuna, partial(optuna.samplers.TPESampler, multivariate=True)),
+    "pymoo NSGA-II, population 20": partial(by_pymoo, 20),
+    "pymoo NSGA-II, default": partial(by_pymoo, 100),
+}
+
+
+def volumes(solver: Solver, problem: Callable[[int], Problem], seeds: Sequence[int], evaluations: int) -> list[float]:
+    """Hypervolume found with each seed."""
+    found = []
+    for seed in seeds:
+        made = problem(seed)
+        found.append(hypervolume(solver(made, seed, evaluations), made.reference))
+    return found
+
+
+def rows_of(name: str, found: dict[str, list[float]], taken: dict[str, float]) -> list[reporting.Row]:
+    """One row an algorithm: what it found, and how that compares with ours on the same seeds."""
+    mine = found[OURS]
+    return [
+        {
+            "algorithm": solver,
+            "problem": name,
+            "median": median(theirs),
+            "mean": mean(theirs),
+            "ours above": sum(a > b for a, b in zip(mine, theirs, strict=True)),
+            "p": float(wilcoxon(mine, theirs).pvalue) if theirs != mine else 1.0,
+            "ms per evaluation": 1e3 * taken[solver],
+            "n": len(theirs),
+        }
+        for solver, theirs in found.items()
+    ]
+
+
+def measured(arguments: Namespace) -> tuple[list[reporting.Row], dict[str, dict[str, list[float]]]]:
+    """Run all algorithms on all problems."""
+    seeds = range(arguments.seed, arguments.seed + arguments.repeats)
+    rows: list[reporting.Row] = []
+    all_found = {}
+    for problem in PROBLEMS:
+        name = problem.__name__
+        if name not in arguments.problems:
+            continue
+        found, taken = {}, {}
+        for solver, solve in SOLVERS.items():
+            begin = perf_counter()
+            found[solver] = volumes(solve, problem, seeds, arguments.evaluations)
+            taken[solver] = (perf_counter() - begin) / len(seeds) / arguments.evaluations
+        all_found[name] = {solver: [round(value, 4) for value in values] for solver, values in found.items()}
+        rows += rows_of(name, found, taken)
+        reporting.show(f"{name}: hypervolume after {arguments.evaluations} evaluations", rows[-len(SOLVERS) :])
+    return rows, all_found
+
+
+def main() -> None:
+    """Measure, print, write."""
+    parser = reporting.parser(__doc__, repeats=20, threads=1)
+    parser.add_argument("--evaluations", type=int, default=200, help="evaluations of each run")
+    names = [problem.__name__ for problem in PROBLEMS]
+    parser.add_argument("--problems", nargs="+", choices=names, default=names, help="where to search")
+    arguments = parser.parse_args()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    rows, found = measured(arguments)
+    peers = {name: version(name) for name in ("optuna", "pymoo", "scipy")}
+    reporting.save("benchmarks.search_quality", arguments, rows, peers=peers, hypervolumes=found)
+
+
+if __name__ == "__main__":
+    main()
