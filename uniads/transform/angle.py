@@ -42,4 +42,5 @@ def _angles(vertex: Tensor, rows: Tensor) -> Tensor:
     difference = rows - vertex[:, None]
     length = vector_norm(difference, dim=2, keepdim=True)
     unit = difference / length.masked_fill(length <= EPS, torch.inf)
-    return unit @ unit.mT
+    cosine: Tensor = unit @ unit.mT
+    return cosine
