@@ -27,7 +27,7 @@ class Frame(NamedTuple):
     """
 
     cfg: DictConfig
-    files: list[tuple[str, str, DictConfig]]
+    files: list[tuple[str, str, Any]]
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class Composition(ConfigLoaderImpl):
             )
         return _frames[key]
 
-    def _option(self, frame: Frame, pick: Override) -> DictConfig | None:
+    def _option(self, frame: Frame, pick: Override) -> Any:
         """What a picked option puts in its place; None if that is not simply what its file holds."""
         group, place = pick.key_or_group, str(pick.package)
         here = [file for file, package, _ in frame.files if package == place and file.rpartition("/")[0] == group]
@@ -124,7 +124,7 @@ class Composition(ConfigLoaderImpl):
         old, new = self._file(here[0]), self._file(f"{group}/{pick.value()}")
         return None if old is None else new
 
-    def _file(self, path: str) -> DictConfig | None:
+    def _file(self, path: str) -> Any:
         """What an option's file holds; None if it is elsewhere, brings options of its own, or there is none."""
         key = (str(self.config_search_path), path)
         if key not in _files:
@@ -135,7 +135,7 @@ class Composition(ConfigLoaderImpl):
 
 
 _frames: dict[tuple[str, str, tuple[str, ...]], Frame] = {}
-_files: dict[tuple[str, str], DictConfig | None] = {}
+_files: dict[tuple[str, str], Any] = {}
 
 
 @lru_cache(maxsize=4096)
