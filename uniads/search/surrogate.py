@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
+from functools import cached_property
 from math import exp, log
 from random import Random
 
 import numpy as np
 from typing_extensions import Self
 
-from uniads.search.forest import Forest, Polynomial, Told
+from uniads.search.forest import Array, Forest, Polynomial, Told
 from uniads.search.space import Genome, SearchSpace
 from uniads.search.trial import Status, Trial
 
@@ -196,8 +197,7 @@ class Fixed:
         if all(dimension.ordinal for dimension in self._dimensions):
             rule = Polynomial(self._values(list(self.known)), np.array(list(self.known.values())))
             self._rule = rule if rule.exact else None
-        own = SearchSpace({dimension.key: dimension.values for dimension in self._dimensions})
-        self._forest = None if self._rule else Forest(own, self.known, seed)
+        self._seed = seed
 
     @property
     def origin(self) -> str:
@@ -209,16 +209,26 @@ class Fixed:
         parts = [self._part(genome) for genome in genomes]
         new = [part for part in dict.fromkeys(parts) if part not in self.known]
         if new:
-            guesses = self._rule.predict(self._values(new)) if self._rule else self._forest.predict(new)
-            self.known |= {part: float(round(guess)) for part, guess in zip(new, guesses, strict=True)}
+            self.known |= dict(zip(new, self._guessed(new), strict=True))
         return [self.known[part] for part in parts]
+
+    @cached_property
+    def _forest(self) -> Forest:
+        """What answers where no formula does."""
+        space = SearchSpace({dimension.key: dimension.values for dimension in self._dimensions})
+        return Forest(space, dict(self.known), self._seed)
+
+    def _guessed(self, parts: Sequence[Genome]) -> list[float]:
+        """Whole numbers for architectures that were not recorded."""
+        guesses = self._rule.predict(self._values(parts)) if self._rule else self._forest.predict(parts)
+        return [float(round(guess)) for guess in guesses]
 
     def _part(self, genome: Genome) -> Genome:
         return tuple(genome[at] for at in self._genes)
 
-    def _values(self, parts: Sequence[Genome]) -> np.ndarray:
+    def _values(self, parts: Sequence[Genome]) -> Array:
         return np.array(
-            [[float(d.values[gene]) for d, gene in zip(self._dimensions, part, strict=True)] for part in parts]
+            [[float(str(d.values[gene])) for d, gene in zip(self._dimensions, part, strict=True)] for part in parts]
         )
 
 
