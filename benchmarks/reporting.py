@@ -2,6 +2,8 @@
 
 import json
 import platform
+import shlex
+import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
@@ -50,7 +52,7 @@ def save(module: str, arguments: Namespace, rows: Sequence[Row], **facts: Any) -
         return
     settings = {name: value for name, value in vars(arguments).items() if name != "json"}
     content = {
-        "command": " ".join(["python -m", module, *(f"--{name}={value}" for name, value in settings.items())]),
+        "command": shlex.join(["python", "-m", module, *given(sys.argv[1:])]),
         **settings,
         **facts,
         "machine": {"cpu": platform.machine(), "cores": cpu_count()},
@@ -58,7 +60,16 @@ def save(module: str, arguments: Namespace, rows: Sequence[Row], **facts: Any) -
         "rows": [{name: rounded(value) for name, value in row.items()} for row in rows],
     }
     arguments.json.parent.mkdir(parents=True, exist_ok=True)
-    arguments.json.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    arguments.json.write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
+
+
+def given(arguments: Sequence[str]) -> list[str]:
+    """A command line without where the numbers are written to; what it leaves out is among the settings."""
+    kept = [argument for argument in arguments if not argument.startswith("--json=")]
+    if "--json" in kept:
+        place = kept.index("--json")
+        del kept[place : place + 2]
+    return kept
 
 
 def rounded(value: str | int | float) -> str | int | float:

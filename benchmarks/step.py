@@ -1,118 +1,82 @@
-"""python -m benchmarks.step: what a distillation step costs, against a plain step of the same student.
+"""python -m benchmarks.step: what a distillation step costs, against a plain step of the same student, trick by trick.
 
 All rows train copies of one student on the same batches in one process, in turns. ``ratio`` is the median over the
-turns of a row's time by the first row's time in the same turn, so that a machine that slows down slows both.
+turns of a row's time by the first row's time in the same turn, so that a machine that slows down slows both. Compiling
+the teacher takes about a minute, before the turns begin; ``--no-compile`` leaves it out.
 """
 
-import copy
 from argparse import Namespace
-from collections.abc import Callable
-from functools import partial
+from copy import deepcopy
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
 import torch
-from torch import Tensor
-from torch.nn import functional as F
 
-import uniads
-from benchmarks import reporting
-from uniads.data.base import Data
-from uniads.distiller.base import Context, Distiller
-from uniads.fit import knowledge_of
-from uniads.frozen import Frozen, Teacher, TeacherStore
+from benchmarks import naive, reporting
+from benchmarks.naive import Step
+from benchmarks.networks import Networks, add_arguments, learner_step, networks
+from uniads.frozen import Frozen, can_compile
 from uniads.knowledge import Batch
-from uniads.learner import Learner
-from uniads.model.base import Network
-from uniads.recipe import Recipe
+from uniads.teacher_store import TeacherStore
 
-CLASSES = 100
 TURNS = 4
 """Batches that the turns go through, again and again."""
 
-Step = Callable[[Batch], object]
+
+def store(made: Networks, batch: int, folder: Path, taps: tuple[int, ...], dtype: str = "float32") -> TeacherStore:
+    """A store of the teacher's answers."""
+    return TeacherStore(Frozen(deepcopy(made.teacher)), folder, made.data.train(batch), taps, 4, dtype)
 
 
-def update(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
-    """One step down the gradient of a loss."""
-    optimizer.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
-    optimizer.step()
+def tricks(made: Networks) -> dict[str, Step]:
+    """KD from the naive step to this package's, one trick more in each row."""
+    rows = {"KD, naive": naive.distillation_step(made.own(), made.teacher, made.distiller("kd"), made.recipe)}
+    for kept, name in (
+        ((), "KD, Learner, no trick"),
+        (("layout",), "KD, + channels last"),
+        (("layout", "fold"), "KD, + folded teacher"),
+    ):
+        rows[name] = _within(kept, made)
+    rows["KD, + fused optimizer"] = _within(("layout", "fold", "optimizer"), made)
+    return rows
 
 
-def plain_step(student: Network, recipe: Recipe) -> Step:
-    """Cross-entropy as anyone would write it, in the default memory format."""
-    optimizer = recipe.optimizer(student.parameters())
-
-    def step(batch: Batch) -> None:
-        update(optimizer, F.cross_entropy(student(batch.image.contiguous()).logits, batch.label))
-
+def _within(kept: tuple[str, ...], made: Networks) -> Step:
+    """A learner's step, made and first run with these tricks alone: what is made then stays as it is."""
+    with naive.switched_off(*kept):
+        step = learner_step(made.own(), Frozen(deepcopy(made.teacher)), made.distiller("kd"), made.recipe)
+        step(next(iter(made.data.train(2))))
     return step
 
 
-def naive_step(student: Network, teacher: Network, distiller: Distiller, recipe: Recipe) -> Step:
-    """Distillation as anyone would write it, in the default memory format; the teacher builds no graph."""
-    optimizer = recipe.optimizer(student.parameters())
-
-    def step(batch: Batch) -> None:
-        image = batch.image.contiguous()
-        with torch.no_grad():
-            answer = teacher(image)
-        mine = student(image)
-        loss = distiller.task * F.cross_entropy(mine.logits, batch.label)
-        update(optimizer, loss + sum(distiller(mine, answer, batch).values()))
-
-    return step
-
-
-def learner_step(student: Network, teacher: Teacher | None, distiller: Distiller, recipe: Recipe) -> Step:
-    """A step as a training of this package runs it, Lightning's loop apart."""
-    learner = Learner(student, distiller, recipe, recipe.epochs, CLASSES, teacher)
-    optimizer = recipe.optimizer([*learner.student.parameters(), *distiller.parameters()])
-
-    def step(batch: Batch) -> None:
-        update(optimizer, learner.training_step(batch, 0)["loss"])
-
-    return step
-
-
-def context(student: Network, teacher: Network, data: Data, batch_size: int) -> Context:
-    """What a distiller is told before a training on these data."""
-    image = torch.zeros(2, data.channels, *data.size)
-    label = data.label(train=True)
-    example = Batch(image, label[:2], torch.arange(2))
-    known, said = knowledge_of(student, image), knowledge_of(teacher, image)
-    build = partial(copy.deepcopy, student)
-    return Context(student, teacher, known, said, example, len(label), batch_size, build, label)
-
-
-def steps(arguments: Namespace, data: Data, folder: Path) -> dict[str, Step]:
+def steps(arguments: Namespace, made: Networks, folder: Path) -> dict[str, Step]:
     """The rows to measure, by name; the first is what the others are compared with."""
-    torch.manual_seed(arguments.seed)
-    recipe: Recipe = uniads.build("recipe", "crd")
-    teacher: Network = uniads.build("model", arguments.teacher, num_classes=CLASSES).eval().requires_grad_(False)
-    student: Network = uniads.build("model", arguments.student, num_classes=CLASSES)
-    frozen = Frozen(copy.deepcopy(teacher))
-    stored = TeacherStore(frozen, folder, data.train(arguments.batch), features=False)
-
-    def own() -> Network:
-        return copy.deepcopy(student)
-
-    def distiller(name: str) -> Distiller:
-        made: Distiller = uniads.build("distiller", name)
-        made.adapt(context(own(), teacher, data, arguments.batch))
-        return made
-
-    return {
-        "plain student, eager": plain_step(own(), recipe),
-        "plain student, Learner": learner_step(own(), None, distiller("plain"), recipe),
-        "KD, eager": naive_step(own(), teacher, distiller("kd"), recipe),
-        "KD, Learner": learner_step(own(), frozen, distiller("kd"), recipe),
-        "KD, Learner, stored teacher": learner_step(own(), stored, distiller("kd"), recipe),
-        "three nodes, Learner": learner_step(own(), frozen, distiller("searched"), recipe),
+    recipe, size = made.recipe, arguments.batch
+    rows: dict[str, Step] = {
+        "plain student, eager": naive.plain_step(made.own(), recipe),
+        "plain student, Learner": learner_step(made.own(), None, made.distiller("plain"), recipe),
+        **tricks(made),
     }
+    if arguments.compile and can_compile():
+        compiled = Frozen(deepcopy(made.teacher), compiled=True)
+        rows["KD, + compiled teacher"] = learner_step(made.own(), compiled, made.distiller("kd"), recipe)
+    half = Frozen(deepcopy(made.teacher), torch.bfloat16)
+    mixed = Frozen(deepcopy(made.teacher), torch.bfloat16)
+    rows["KD, all in bfloat16"] = learner_step(made.own(), mixed, made.distiller("kd"), recipe, half=True)
+    rows["KD, teacher in bfloat16"] = learner_step(made.own(), half, made.distiller("kd"), recipe)
+    rows["KD, store"] = learner_step(made.own(), store(made, size, folder / "kd", ()), made.distiller("kd"), recipe)
+    viewed = made._replace(data=networks(arguments, TURNS * size, views=2).data)
+    seen = store(viewed, size, folder / "views", ())
+    rows["KD, store, 2 views"] = learner_step(made.own(), seen, made.distiller("kd"), recipe)
+    searched = made.distiller("searched")
+    rows["three nodes, naive"] = naive.distillation_step(made.own(), made.teacher, deepcopy(searched), recipe)
+    rows["three nodes, Learner"] = learner_step(made.own(), Frozen(deepcopy(made.teacher)), deepcopy(searched), recipe)
+    for dtype in ("float32", "float16"):
+        kept = store(made, size, folder / dtype, (3,), dtype)
+        rows[f"three nodes, store, {dtype}"] = learner_step(made.own(), kept, deepcopy(searched), recipe)
+    return rows
 
 
 def seconds(step: Step, batch: Batch) -> float:
@@ -144,23 +108,21 @@ def measure(rows: dict[str, Step], batches: list[Batch], repeats: int) -> list[r
 
 def main() -> None:
     """Measure, print, write."""
-    parser = reporting.parser(__doc__, repeats=15, threads=2)
-    parser.add_argument("--teacher", default="wrn_40_2")
-    parser.add_argument("--student", default="wrn_16_2")
-    parser.add_argument("--batch", type=int, default=64)
+    parser = reporting.parser(__doc__, repeats=9, threads=2)
+    add_arguments(parser)
+    parser.add_argument("--no-compile", dest="compile", action="store_false", help="leave out the compiled teacher")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    images = TURNS * arguments.batch
-    data: Data = uniads.build(
-        "data", "fake", num_classes=CLASSES, train_size=2 * max(images, CLASSES), test_size=CLASSES
-    )
+    made = networks(arguments, TURNS * arguments.batch)
     with TemporaryDirectory() as folder:
-        rows = steps(arguments, data, Path(folder))
-        batches = [batch for batch in data.train(arguments.batch) if len(batch.label) == arguments.batch][:TURNS]
+        rows = steps(arguments, made, Path(folder))
+        batches = [b for b in made.data.train(arguments.batch) if len(b.label) == arguments.batch][:TURNS]
         measured = measure(rows, batches, arguments.repeats)
-    shape = f"batch {arguments.batch}, {data.size[0]}x{data.size[1]}, {arguments.threads} threads"
+    shape = f"batch {arguments.batch}, {made.data.size[0]}x{made.data.size[1]}, {arguments.threads} threads"
     reporting.show(f"{arguments.teacher} to {arguments.student}, {shape}", measured)
-    reporting.save("benchmarks.step", arguments, measured, images=list(data.size), ratio="to the first row, paired")
+    reporting.save(
+        "benchmarks.step", arguments, measured, images=list(made.data.size), ratio="to the first row, paired"
+    )
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "uniads"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 YAMLS = sorted(conf_dir().rglob("*.yaml"))
-SHARED = ("callback", "data", "distance", "distiller", "model", "search", "transform")
+SHARED = ("callback", "data", "distance", "distiller", "launcher", "model", "search", "transform")
 """Names of both a config group and a package folder."""
 
 

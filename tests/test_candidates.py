@@ -103,7 +103,7 @@ def test_one_point_is_no_space(space: Make) -> None:
 
 @pytest.mark.parametrize("limit", ["0", "-5", "pupil"])
 def test_a_cap_that_is_none_is_refused(limit: str, space: Make) -> None:
-    with pytest.raises(ValueError, match=r"search\.max_params must be null, teacher, or a number above 0"):
+    with pytest.raises(ValueError, match=r"search\.max_params must be null, teacher, pair, or a number above 0"):
         space("space=tiny", f"search.max_params={limit}")
 
 

@@ -1,6 +1,7 @@
 """A user's mistake ends in one sentence: no stack trace, exit code 1, and nothing trained."""
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -78,7 +79,7 @@ def test_a_gpu_that_is_not_there_is_missed_in_a_sentence(main: Callable[[], None
         (("search.rungs=[2,2]",), ["rungs must be epochs above 0 that rise strictly, got [2, 2]"]),
         (("search.rungs=[0,2]",), ["rungs must be epochs above 0", "got [0, 2]"]),
         (("search.quotas=[1,2]",), ["quotas", "never rising"]),
-        (("search.candidates=0", "search.population=0"), ["population must be at least 2, got 0"]),
+        (("search.population=0",), ["population must be at least 2, got 0"]),
         (("space.dimensions={student.blocks.0:[]}",), ["student.blocks.0", "no value"]),
         (("space.dimensions={student.blocks.0:[1],distance@distiller.logits.distance:[kl]}",), ["one point"]),
         (("space.dimensions={student.blocks.0:[1,1,2]}",), ["twice"]),
@@ -89,6 +90,16 @@ def test_a_gpu_that_is_not_there_is_missed_in_a_sentence(main: Callable[[], None
         ),
         (("space.dimensions={distanc@distiller.logits.distance:[kl,l2]}",), ["distanc"]),
         (("search.max_params=-1",), ["search.max_params", "above 0", "-1"]),
+        (("search.candidates=0",), ["search.candidates", "0"]),
+        (("search.max_epochs=0",), ["search.max_epochs must be above 0, got 0"]),
+        (("search.max_seconds=-1",), ["search.max_seconds must be above 0, got -1"]),
+        (("search.max_failures=2",), ["search.max_failures must be a share from 0 to 1, got 2"]),
+        (("search.crossover=1.5",), ["crossover must be a probability", "1.5"]),
+        (("search.rejection.mad_factor=0",), ["mad_factor must be above 0, got 0"]),
+        (("search.shrinkage.floor=0",), ["floor must be above 0", "got 0"]),
+        (("launcher=pool", "hydra.launcher.n_jobs=0"), ["hydra.launcher.n_jobs must be 1 or more, got 0"]),
+        (("launcher=pool", "hydra.launcher.timeout=0"), ["hydra.launcher.timeout", "above 0", "got 0"]),
+        (("launcher=pol",), ["pol", "Did you mean pool?"]),
         (("space=tinny",), ["tinny", "Did you mean tiny?"]),
         (("algorithm@search.algorithm=nsga3",), ["nsga3", "nsga2"]),
         (("teacher.train=false",), ["the teacher has no weights"]),
@@ -97,8 +108,19 @@ def test_a_gpu_that_is_not_there_is_missed_in_a_sentence(main: Callable[[], None
 def test_a_search_that_makes_no_sense_is_refused(
     overrides: tuple[str, ...], words: list[str], command: Commands
 ) -> None:
-    refused(command(search.main, *TINY, *overrides), *words)
+    # A teacher can't be trained there: what is wrong with a search is found earlier.
+    nowhere = () if "teacher.train=false" in overrides else ("paths.teacher_dir=/dev/null/teachers",)
+    refused(command(search.main, *TINY, *nowhere, *overrides), *words)
     assert not list(Path().rglob("answer-*.json"))
+
+
+@pytest.mark.skipif(find_spec("hydra_plugins.hydra_ray_launcher") is not None, reason="Ray is installed")
+def test_a_launcher_that_is_not_installed_is_named_with_its_extra(command: Commands) -> None:
+    refused(command(search.main, *TINY, "launcher=ray"), "hydra/launcher 'ray'", "pip install 'uniads[ray]'")
+
+
+def test_the_pool_is_for_searches(command: Commands) -> None:
+    refused(command(train.main, "-m", *SMALL, "launcher=pool", "seed=0,1"), "launcher=pool is for searches", "joblib")
 
 
 def test_two_searches_do_not_share_a_directory(

@@ -6,10 +6,13 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
+from markupsafe import escape
 
 from tests.journey import LIGHTNING, SMALL, Commands, Ended
 from uniads import evaluate, options, train
+from uniads.report import __main__ as report
 from uniads.search import __main__ as search
 
 pytestmark = LIGHTNING
@@ -32,6 +35,7 @@ class Search:
             "space=tiny",
             SPACE,
             "launcher=basic",
+            "report=false",
             *places,
             *overrides,
         )
@@ -55,15 +59,24 @@ def searched(
 
 
 def test_a_search_leaves_everything_and_its_best_command_repeats_it(searched: Search) -> None:
-    ended = searched("run")
+    ended = searched("run", "report=true")
     assert ended.code == 0, ended.error
     run = searched.folder / "run"
+    page = (run / "report.html").read_text()
+    assert escape((run / "best.sh").read_text().strip()) in page
+    assert "with the final training" in page
+    assert "loss = " in page
+    assert searched.command(report.main, f"directory={run}").code == 0
+    assert (run / "report.html").read_text() == page
+    studies = optuna.get_all_study_summaries(f"sqlite:///{run / 'optuna.db'}")
+    assert [study.n_trials for study in studies] == [4, 2]
     for name in ("ledger.jsonl", "trials.csv", "front.csv", "pareto.png", "pareto.svg", "best.sh", "final/student.pt"):
         assert (run / name).stat().st_size > 0, name
     assert not (run / "teacher_store").exists()
     opening = ended.out.splitlines()
     assert opening[0].startswith("data     Fake: 1x8x8 images of 4 classes, 288 to train on, 32 held out")
     assert f"another set: data={'|'.join(options('data'))}" in opening[1]
+    assert opening[2].startswith("teacher  ResNet: 174,580 parameters, validation accuracy ")
 
     header, *rows = searched.rows("run")
     assert header["row"] == "header"

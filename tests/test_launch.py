@@ -9,6 +9,7 @@ from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
 from tests.journey import LIGHTNING, SMALL
+from uniads.fit import fit
 from uniads.launch import Launch
 from uniads.options import conf_dir
 from uniads.search.trial import Status, Trial
@@ -34,7 +35,7 @@ def launched(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Ask:
         shared = [*SMALL, "threads=1", f"paths.teacher_dir={tmp_path_factory.getbasetemp() / 'teachers'}"]
         with initialize_config_dir(str(conf_dir()), version_base="1.3"):
             loader = GlobalHydra.instance().config_loader()
-            return list(Launch(loader, shared, launcher, tmp_path / "run" / "trials", 2, 0, size)(trials))
+            return list(Launch(loader, shared, launcher, tmp_path / "run" / "trials", 2, 0, size, fit)(trials))
 
     return ask
 

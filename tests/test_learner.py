@@ -169,6 +169,26 @@ def test_a_squeezed_schedule_falls_once_a_milestone_even_where_two_meet() -> Non
     assert rates == pytest.approx([0.05, 0.05, 0.0005])
 
 
+def test_the_fused_optimizer_goes_where_a_plain_one_goes() -> None:
+    recipe = build("recipe", "crd")
+    ends = []
+    for fused in (True, False):
+        torch.manual_seed(0)
+        network = build("model", "resnet8", num_classes=4).to(memory_format=torch.channels_last)
+        mine = recipe.optimizer(network.parameters())
+        assert mine.defaults["fused"]
+        plain = {name: mine.defaults[name] for name in ("lr", "momentum", "weight_decay", "nesterov")}
+        optimizer = mine if fused else torch.optim.SGD(network.parameters(), **plain, foreach=False)
+        image = torch.randn(8, 3, 16, 16, generator=torch.Generator().manual_seed(1))
+        for _ in range(4):
+            optimizer.zero_grad()
+            F.cross_entropy(network(image).logits, torch.arange(8) % 4).backward()
+            optimizer.step()
+        ends.append(state_of(network))
+    for name, value in ends[0].items():
+        torch.testing.assert_close(value, ends[1][name], rtol=1e-4, atol=1e-5, msg=name)
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [

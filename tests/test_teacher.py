@@ -12,7 +12,7 @@ from tests.journey import LIGHTNING, small
 from uniads import build
 from uniads.fit import data_for
 from uniads.model import checkpoint
-from uniads.teacher import measured_accuracy, store_key, teacher_for
+from uniads.teacher import judged, measured_accuracy, store_key, teacher_for
 
 pytestmark = LIGHTNING
 
@@ -71,6 +71,7 @@ def test_training_on_all_images_gets_the_same_teacher_that_never_saw_the_held_ou
     [
         "teacher.model.width=0.5", "model@teacher.model=resnet8", "teacher.recipe.epochs=1", "teacher.recipe.lr=0.1",
         "teacher.seed=1", "data.noise=9", "data.fraction=0.5", "data.val_fraction=0.2", "data.split_seed=1",
+        "trainer.limit_train_batches=20", "+trainer.max_steps=9", "+trainer.gradient_clip_val=1",
     ],
 )  # fmt: skip
 def test_what_a_teacher_depends_on_changes_its_key(other: str, tmp_path: Path) -> None:
@@ -81,11 +82,24 @@ def test_what_a_teacher_depends_on_changes_its_key(other: str, tmp_path: Path) -
     "other",
     [
         "data.seed=1", "seed=5", "recipe.lr=0.1", "recipe.epochs=9", "student.width=2", "distiller=searched",
-        "data.holdout=false", "epochs=1", "teacher.train=false", "threads=1",
+        "data.holdout=false", "epochs=1", "teacher.train=false", "threads=1", "trainer.accelerator=cpu",
     ],
 )  # fmt: skip
 def test_what_a_teacher_does_not_depend_on_leaves_its_key(other: str, tmp_path: Path) -> None:
     assert store_key(small(tmp_path, other)) == store_key(small(tmp_path))
+
+
+def test_a_teacher_of_a_few_batches_is_never_taken_for_a_full_one(cfg: DictConfig, tmp_path: Path) -> None:
+    data = data_for(cfg)
+    limited = small(tmp_path / "run", f"paths.teacher_dir={tmp_path / 'teachers'}", "trainer.limit_train_batches=1")
+    few = teacher_for(limited, data)
+    full = teacher_for(cfg, data)
+    assert few.trained
+    assert full.trained
+    assert few.file != full.file
+    assert few.network.state_dict()["bn1.num_batches_tracked"] == 5, "a batch in each of five epochs"
+    assert full.network.state_dict()["bn1.num_batches_tracked"] == 5 * 18
+    assert not teacher_for(limited, data).trained
 
 
 def test_without_weights_and_without_leave_to_train_a_sentence_says_what_to_do(tmp_path: Path) -> None:
@@ -105,7 +119,9 @@ def test_a_file_of_the_users_is_loaded_and_left_alone(tmp_path: Path) -> None:
     kept = file.read_bytes()
     cfg = asking_for(tmp_path, file)
     teacher = teacher_for(cfg, data_for(cfg))
-    assert (teacher.val_acc1, teacher.trained, teacher.file) == (None, False, file)
+    assert (teacher.val_acc1, teacher.trained, teacher.file, teacher.foreign) == (None, False, file, True)
+    acc1 = judged(teacher, cfg, data_for(cfg)).val_acc1
+    assert acc1 == measured_accuracy(teacher, cfg, data_for(cfg))
     assert all(torch.equal(v, network.state_dict()[k]) for k, v in teacher.network.state_dict().items())
     assert file.read_bytes() == kept
 

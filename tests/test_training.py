@@ -51,6 +51,17 @@ def test_a_training_in_pieces_equals_one_in_one_go(distiller: tuple[str, ...], t
     assert same(tmp_path / "whole", pieces)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("distiller", [("distiller=kd",), RANDOM])
+def test_three_epochs_and_five_more_are_eight(distiller: tuple[str, ...], tmp_path: Path, teachers: str) -> None:
+    eight = (teachers, *distiller, "recipe.epochs=8", "recipe.milestones=[4,6]")
+    whole = trained(tmp_path / "whole", *eight)
+    trained(tmp_path / "pieces", *eight, "stop_epoch=3")
+    last = trained(tmp_path / "pieces", *eight)
+    assert (last.val_loss, last.train_loss, last.epochs) == (whole.val_loss, whole.train_loss, 8)
+    assert same(tmp_path / "whole", tmp_path / "pieces")
+
+
 def test_a_piece_that_is_done_already_is_not_trained_again(tmp_path: Path, teachers: str) -> None:
     first = trained(tmp_path / "run", teachers)
     state = weights(tmp_path / "run")

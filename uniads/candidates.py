@@ -12,9 +12,10 @@ from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from uniads.distiller.legal import NodeRule
-from uniads.model.base import count_params
+from uniads.model.base import Network, count_params
 from uniads.search.space import Point, SearchSpace, Value
 from uniads.transform.base import Transform
+from uniads.warm_start import WarmStart
 
 EVERY = "*"
 
@@ -45,16 +46,25 @@ def space_for(
         if not values:
             raise ValueError(f"space.dimensions lists no value that {key!r} can take; add one, or remove the key")
         dimensions[key] = values
+    warm = warm_start_for(cfg, shared, loader, fixed)
+    dimensions = warm.dimensions() | dimensions
 
     def repair(point: Point) -> Point:
         for rule in rules:
             point = rule.repair(point, dimensions)
-        return point
+        return warm.repair(point, dimensions)
 
-    space = SearchSpace(dimensions, repair, _cap(_limit(cfg.search.max_params, shared, shape), shared.student, shape))
+    cap = _cap(_limit(cfg.search.max_params, shared, shape), shared.student, shape)
+    space = SearchSpace(dimensions, repair, cap, warm.active, list(warm.dimensions()))
     if space.size < 2:
         raise ValueError("the search space has one point; give at least one key of space.dimensions two values")
     return space
+
+
+def warm_start_for(cfg: DictConfig, shared: DictConfig, loader: ConfigLoader, fixed: set[str]) -> WarmStart:
+    """The published distillers that a search begins with; arguments as in ``space_for``."""
+    known = loader.get_group_options("distiller")
+    return WarmStart.of(cfg.search.warm_start, shared.hydra.runtime.choices.distiller, known, "distiller" in fixed)
 
 
 def student_genes(genes: Mapping[str, Any], student: DictConfig) -> dict[str, Any]:
@@ -129,12 +139,12 @@ def _limit(limit: int | str | None, shared: DictConfig, shape: Mapping[str, int]
     """The cap on a student's parameters as a number.
 
     Raises:
-        ValueError: it is neither null, nor ``teacher``, nor above 0.
+        ValueError: it is neither null, nor ``teacher``, nor ``pair``, nor above 0.
     """
-    if limit == "teacher":
-        return student_params(shared.teacher.model, {}, shape)
+    if limit in ("teacher", "pair"):
+        return student_params(shared.teacher.model if limit == "teacher" else shared.student, {}, shape)
     if limit is not None and (isinstance(limit, str) or limit <= 0):
-        raise ValueError(f"search.max_params must be null, teacher, or a number above 0, got {limit!r}")
+        raise ValueError(f"search.max_params must be null, teacher, pair, or a number above 0, got {limit!r}")
     return limit
 
 
@@ -151,7 +161,13 @@ def _cap(limit: int | None, student: DictConfig, shape: Mapping[str, int]) -> Ca
 
 
 def student_params(student: DictConfig, point: Point, shape: Mapping[str, int]) -> int:
-    """Parameters of the student that a point describes.
+    """Parameters of the student that a point describes; see ``student_at``."""
+    with torch.device("meta"):
+        return count_params(student_at(student, point, shape))
+
+
+def student_at(student: DictConfig, point: Point, shape: Mapping[str, int]) -> Network:
+    """The student that a point describes, untrained.
 
     Args:
         student: the configured student.
@@ -162,5 +178,5 @@ def student_params(student: DictConfig, point: Point, shape: Mapping[str, int]) 
     for key, value in point.items():
         if key.startswith("student."):
             OmegaConf.update(varied, key.removeprefix("student."), value)
-    with torch.device("meta"):
-        return count_params(instantiate(varied, **shape))
+    network: Network = instantiate(varied, **shape)
+    return network

@@ -19,6 +19,12 @@ from uniads.training import hush
 
 FULL = "HYDRA_FULL_ERROR"
 MENDABLE = (HydraException, OmegaConfBaseException, ValueError, LookupError, OSError)
+EXTRAS = {"ray": "ray", "submitit_local": "submitit", "submitit_slurm": "submitit"}
+"""Launchers of libraries that are not always installed."""
+
+FOREIGN = "Invalid plugin"
+"""What Hydra says of a launcher outside of its own namespace, which only a search can use."""
+
 Task = Callable[[DictConfig], None]
 
 
@@ -54,8 +60,8 @@ def command(config_name: str) -> Callable[[Task], Callable[[], None]]:
                 run()
                 if failures:
                     raise failures[0]
-            except MENDABLE as error:
-                if full:
+            except (*MENDABLE, RuntimeError) as error:
+                if full or not _mendable(error):
                     raise
                 sys.exit(f"error: {sentence(error)}\n({FULL}=1 shows where it happened.)")
             except KeyboardInterrupt:
@@ -66,18 +72,24 @@ def command(config_name: str) -> Callable[[Task], Callable[[], None]]:
     return decorate
 
 
+def _mendable(error: Exception) -> bool:
+    return isinstance(error, MENDABLE) or FOREIGN in str(error)
+
+
 def sentence(error: BaseException) -> str:
     """What a user reads: the innermost reason, and the nearest known names for an unknown one."""
     text = str(error).strip()
+    if FOREIGN in text:
+        return "launcher=pool is for searches; with -m use launcher=joblib, which is for both"
     if isinstance(error, InstantiationException) and error.__cause__ is not None:
         key = re.search(r"full_key: (.+)", text)
         cause = str(error.__cause__).strip()
         return f"{key.group(1)}: {cause}" if key else cause
     if isinstance(error, MissingConfigException) and error.options and error.missing_cfg_file:
         group, _, name = error.missing_cfg_file.rpartition("/")
-        return (
-            f"there is no {group} {name!r}; there are {', '.join(error.options)}. {_near(name, error.options)}".strip()
-        )
+        extra = EXTRAS.get(name) if group == "hydra/launcher" else None
+        mend = f"Install it with pip install 'uniads[{extra}]'." if extra else _near(name, error.options)
+        return f"there is no {group} {name!r}; there are {', '.join(error.options)}. {mend}".strip()
     if isinstance(error, HydraException) and isinstance(error.__cause__, OmegaConfBaseException):
         node = error.__cause__.parent_node
         known = [str(key) for key in node] if isinstance(node, DictConfig) else []

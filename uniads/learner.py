@@ -63,13 +63,18 @@ class Learner(LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         student = self._known(batch)
-        terms = {}
-        if self.teacher is not None and self.distiller.needs_teacher:
-            terms = self.distiller(student, self.teacher(batch, self.current_epoch), batch)
         task = F.cross_entropy(student.logits.float(), batch.label)
-        loss = self.distiller.task * task + sum(terms.values())
+        terms: dict[str, Tensor] = {} if self.distiller.over else self._terms(student, batch)
+        loss = (1.0 if self.distiller.over else self.distiller.task) * task + sum(terms.values())
         self._note({"loss": loss, "task": task, **terms}, len(batch.label))
         return {"loss": loss, "task": task.detach()}
+
+    def _terms(self, student: Knowledge, batch: Batch) -> dict[str, Tensor]:
+        taught = self.teacher if self.distiller.needs_teacher else None
+        named: dict[str, Tensor] = self.distiller(
+            student, taught(batch, self.current_epoch) if taught else student, batch
+        )
+        return named
 
     def _known(self, batch: Batch) -> Knowledge:
         knowledge: Knowledge = self.student(batch.image.contiguous(memory_format=self._layout))

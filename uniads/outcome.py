@@ -11,7 +11,8 @@ class Outcome:
         params: trainable scalars of the student; no adapter, no teacher.
         epochs: epochs that the student has had in all; a fraction when the training was stopped early.
         flops: floating-point operations of the student's forward pass on one image.
-        epoch_flops: floating-point operations of one epoch: student forward and backward, teacher forward.
+        epoch_flops: floating-point operations of one epoch: forward and backward of the student and of a
+            distiller's own networks, forward of the teacher.
         seconds: wall time of this call.
         train_loss: mean total loss of the last epoch.
         val_loss: cross-entropy on the validation split after the last epoch, in nats.

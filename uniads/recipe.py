@@ -52,14 +52,19 @@ class Recipe:
         return [round(milestone * epochs / self.epochs) for milestone in self.milestones]
 
     def optimizer(self, parameters: Iterable[nn.Parameter]) -> torch.optim.SGD:
-        """The optimizer of these parameters."""
+        """The optimizer of these parameters, which are on their device already.
+
+        Fused, a step is one pass over memory, on CPUs and GPUs alike; it may round the last bit in another way.
+        """
+        mine = list(parameters)
+        fusable = all(each.device.type in ("cpu", "cuda") and each.is_floating_point() for each in mine)
         return torch.optim.SGD(
-            parameters,
+            mine,
             lr=self.lr,
             momentum=self.momentum,
             nesterov=self.nesterov,
             weight_decay=self.weight_decay,
-            foreach=True,
+            fused=fusable,
         )
 
     def scheduler(self, optimizer: torch.optim.Optimizer, epochs: int) -> MultiStepLR:

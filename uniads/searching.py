@@ -18,22 +18,43 @@ from rich.console import Console
 from typing_extensions import Self
 
 import uniads
-from uniads.candidates import space_for, student_params
+from uniads.candidates import space_for, student_at, student_params, warm_start_for
+from uniads.chain import as_teacher, last_teacher
 from uniads.data.base import Data
-from uniads.fit import data_for
+from uniads.fit import data_for, fit
 from uniads.launch import Launch, quoted
+from uniads.model.base import Network
 from uniads.outcome import Outcome
-from uniads.report import figure, table
-from uniads.report.cost import cost_sentence
-from uniads.report.opening import data_lines, logging_line, teacher_line
+from uniads.report import figure, optuna, table
+from uniads.report.cost import Amount, Cost, cost_sentence, cost_table
+from uniads.report.opening import data_lines, logging_line, teacher_lines
+from uniads.report.pareto import pareto_figure
 from uniads.report.progress import ProgressWatcher
+from uniads.report.search import write_report
 from uniads.report.wandb import SearchRun
-from uniads.search import Ledger, Measure, Objective, Result, Schedule, SearchSpace, Trial, Watcher, fidelity, search
+from uniads.search import (
+    INTERRUPTED,
+    Algorithm,
+    Genome,
+    Ledger,
+    Measure,
+    Objective,
+    Result,
+    Schedule,
+    SearchSpace,
+    Trial,
+    Watcher,
+    fidelity,
+    search,
+)
+from uniads.search.account import Account, fingerprint
 from uniads.search.replay import Record
-from uniads.teacher import chosen, measured_accuracy, teacher_for
+from uniads.teacher import chosen, judged
 from uniads.train import train
+from uniads.training import device_of
+from uniads.warm_start import WarmStart
 
-OWN = ("search", "space", "final", "launcher", "algorithm", "schedule")
+OWN = ("search", "space", "final", "report", "sweep", "launcher", "algorithm", "schedule")
 """Keys of the search command that a single training does not have, or that choose how its jobs are launched."""
 
 
@@ -50,6 +71,7 @@ class Setup:
         launch: evaluates batches of trials.
         directory: of this search.
         target: parameters of the pair's own student.
+        warm_start: the published distillers to begin with.
     """
 
     cfg: DictConfig
@@ -60,6 +82,7 @@ class Setup:
     launch: Launch
     directory: Path
     target: int
+    warm_start: WarmStart
 
     @classmethod
     def of(cls, cfg: DictConfig) -> Self:
@@ -100,9 +123,11 @@ class Setup:
                 schedule.rungs[-1].epochs,
                 shared.data.seed,
                 lambda trial: student_params(shared.student, space.point(trial.genome), shape),
+                fit,
             ),
             directory=directory,
             target=target,
+            warm_start=warm_start_for(cfg, shared, loader, fixed),
         )
 
 
@@ -136,23 +161,24 @@ def introduce(setup: Setup, console: Console) -> None:
     rungs = [rung.epochs for rung in setup.schedule.rungs]
     genes = len(setup.space.dimensions)
     lines = [
-        _who_answers(setup, data, console),
+        *_who_answers(setup, data, console),
         f"pair     {setup.shared.pair}: the target is {setup.target:,} parameters, those of the pair's own student",
         f"space    {HydraConfig.get().runtime.choices['space']}: {genes} genes, {setup.space.size:.3g} combinations",
         f"budget   {budget} candidates, rungs at {rungs} epochs, at most {setup.schedule.cost(budget):,} epochs in all",
+        *setup.warm_start.lines(setup.space, setup.shared),
         logging_line(),
     ]
     for line in lines:
         console.print(line, highlight=False, soft_wrap=True)
 
 
-def _who_answers(setup: Setup, data: Data, console: Console) -> str:
-    """The teacher's line, after it was trained or loaded; or that of the ledger that is replayed."""
+def _who_answers(setup: Setup, data: Data, console: Console) -> list[str]:
+    """Lines on the teacher, after it was trained or loaded; or on the ledger that is replayed."""
     if setup.cfg.search.objective != "train":
-        return f"replay   {setup.cfg.search.ledger} answers, and a surrogate where it can't; nothing is trained"
+        return [f"replay   {setup.cfg.search.ledger} answers, and a surrogate where it can't; nothing is trained"]
     with console.status("teacher: loading, or training it on first use"):
-        teacher = teacher_for(setup.shared, data)
-        return teacher_line(setup.shared, teacher, measured_accuracy(teacher, setup.shared, data))
+        teacher = judged(last_teacher(setup.shared, data), setup.shared, data)
+    return teacher_lines(as_teacher(setup.shared), teacher, data)
 
 
 class _Watchers(Watcher):
@@ -170,33 +196,70 @@ class _Watchers(Watcher):
             watcher.finish(generation, rung, trials, result)
 
 
-def run_search(setup: Setup, run: SearchRun, console: Console) -> Result:
+def opened(setup: Setup) -> Ledger:
+    """Find what is wrong with a search before anything is trained, and open its ledger.
+
+    Raises:
+        ValueError: a setting is out of its range, or the directory belongs to another search or is in use.
+        ConfigCompositionException: the space, or the launcher, has a key that a training does not have.
+    """
+    cfg = setup.cfg.search
+    for name in ("candidates", "max_epochs", "max_seconds"):
+        if cfg[name] is not None and not cfg[name] > 0:
+            raise ValueError(f"search.{name} must be above 0, got {cfg[name]}")
+    if not 0 <= cfg.max_failures <= 1:
+        raise ValueError(f"search.max_failures must be a share from 0 to 1, got {cfg.max_failures}")
+    _algorithm(setup)
+    instantiate(cfg.rejection)
+    instantiate(cfg.shrinkage)
+    for genome in [next(setup.space.every()), *setup.warm_start.genomes(setup.space, setup.shared)]:
+        setup.launch.check(setup.space.overrides(genome))
+    return Ledger(setup.directory / "ledger.jsonl", _fingerprint(setup), cfg.force)
+
+
+def run_search(setup: Setup, ledger: Ledger, run: SearchRun, console: Console) -> Result:
     """Search with the ledger in the run directory; what it holds already is not trained again."""
     cfg = setup.cfg.search
-    algorithm = instantiate(cfg.algorithm)(setup.space)
-    setup.launch.check(setup.space.overrides(next(setup.space.every())))
-    ledger = Ledger(setup.directory / "ledger.jsonl", _fingerprint(setup), cfg.force)
+    algorithm = _algorithm(setup)
     progress = ProgressWatcher(console, setup.schedule, cfg.candidates, setup.launch.directory)
-    try:
-        with progress.live():
-            return search(
-                setup.space,
-                _objective(setup),
-                algorithm,
-                setup.schedule,
-                measures=setup.measures,
-                candidates=cfg.candidates,
-                max_epochs=cfg.max_epochs,
-                max_seconds=cfg.max_seconds,
-                max_failures=cfg.max_failures,
-                rejection=instantiate(cfg.rejection),
-                shrinkage=instantiate(cfg.shrinkage),
-                ledger=ledger,
-                seed=cfg.seed,
-                watcher=_Watchers(progress, run),
-            )
-    finally:
-        ledger.close()
+    with progress.live():
+        return search(
+            setup.space,
+            _objective(setup),
+            algorithm,
+            setup.schedule,
+            measures=setup.measures,
+            candidates=cfg.candidates,
+            max_epochs=cfg.max_epochs,
+            max_seconds=cfg.max_seconds,
+            max_failures=cfg.max_failures,
+            rejection=instantiate(cfg.rejection),
+            shrinkage=instantiate(cfg.shrinkage),
+            ledger=ledger,
+            seed=cfg.seed,
+            watcher=_Watchers(progress, run),
+        )
+
+
+def _algorithm(setup: Setup) -> Algorithm:
+    """The algorithm; one that takes a score of genomes gets it, made for this pair and these images."""
+    make = instantiate(setup.cfg.search.algorithm)
+    first = setup.warm_start.genomes(setup.space, setup.shared)
+    score = make.keywords.get("score")
+    if score is None:
+        algorithm: Algorithm = make(setup.space, start=first)
+        return algorithm
+    data = data_for(setup.shared)
+    shape = {"num_classes": data.num_classes, "in_channels": data.channels}
+
+    def network(genome: Genome | None) -> Network:
+        if genome is None:
+            return student_at(setup.shared.teacher.model, {}, shape)
+        return student_at(setup.shared.student, setup.space.point(genome), shape)
+
+    batch = next(iter(data.train(setup.shared.recipe.batch_size, device_of(setup.shared.trainer))))
+    scored: Algorithm = make(setup.space, start=first, score=score(network, batch))
+    return scored
 
 
 def _objective(setup: Setup) -> Objective:
@@ -216,13 +279,18 @@ def _fingerprint(setup: Setup) -> dict[str, Any]:
     """What makes this search this search."""
     settings = OmegaConf.to_container(setup.cfg.search, resolve=True)
     assert isinstance(settings, dict)
-    dimensions = {dimension.key: list(dimension.values) for dimension in setup.space.dimensions}
-    return {
-        "version": uniads.__version__,
-        "space": dimensions,
-        "overrides": list(setup.launch.overrides),
+    return fingerprint(
+        setup.space,
+        setup.measures,
+        version=uniads.__version__,
+        pair=setup.shared.pair,
+        data=HydraConfig.get().runtime.choices["data"],
+        recipe_epochs=setup.shared.epochs,
+        rung_epochs=[rung.epochs for rung in setup.schedule.rungs],
+        data_seed=setup.launch.data_seed,
+        overrides=list(setup.launch.overrides),
         **{str(name): value for name, value in settings.items() if name != "force"},
-    }
+    )
 
 
 def train_best(setup: Setup, best: Trial, console: Console) -> Outcome:
@@ -245,10 +313,9 @@ def report(setup: Setup, result: Result, console: Console) -> None:
     completed = [trial for rung in range(result.top + 1) for trial in result.at(rung)]
     table.write_csv(completed, setup.directory / "trials.csv")
     table.write_csv(result.front, setup.directory / "front.csv")
-    if completed:
+    if completed and len(result.measures) > 1:
         title = f"{setup.shared.pair} on {HydraConfig.get().runtime.choices['data']}"
-        picture = figure.pareto_figure(result, title, setup.target)
-        figure.save(picture, setup.directory, "pareto")
+        figure.save(pareto_figure(result, title), setup.directory, "pareto")
     console.print(f"stopped: {result.stopped}", highlight=False)
     console.print(table.front_table(result))
     for line in fidelity.report(setup.schedule, result.trials):
@@ -258,13 +325,26 @@ def report(setup: Setup, result: Result, console: Console) -> None:
         console.print(f"train {result.best.candidate} again, to the same validation loss:", highlight=False)
         console.print(command, highlight=False, soft_wrap=True, markup=False)
         (setup.directory / "best.sh").write_text(command + "\n")
+    if setup.cfg.report and result.trials:
+        page = write_report(setup.directory, setup.launch.loader)
+        console.print(f"the whole report: {page}", highlight=False, soft_wrap=True)
+        studies = setup.directory / "optuna.db"
+        studies.unlink(missing_ok=True)
+        account = Account.of(setup.directory / "ledger.jsonl")
+        optuna.export(account, f"sqlite:///{studies}", setup.directory.name)
 
 
 def conclude(setup: Setup, result: Result, final: Outcome | None, console: Console) -> None:
-    """What it cost, and where everything is. The store of teacher outputs has done its work, and goes."""
-    rmtree(setup.launch.store, ignore_errors=True)
+    """What it cost, and where everything is. When the store of teacher outputs has done its work, it goes."""
+    if result.stopped != INTERRUPTED:
+        rmtree(setup.launch.store, ignore_errors=True)
+    if setup.cfg.report and final:
+        write_report(setup.directory, setup.launch.loader)  # again, with the cost of the final training
     full = setup.shared.epochs
-    console.print(cost_sentence(result, full, final.epochs if final else 0), highlight=False, soft_wrap=True)
+    trained = Amount(final.epochs, final.epochs * final.epoch_flops) if final else None
+    if result.epochs:
+        console.print(cost_table(Cost.of(result, setup.schedule.rungs[-1].epochs, full, trained)))
+        console.print(cost_sentence(result, full, final.epochs if final else 0), highlight=False, soft_wrap=True)
     console.print(
         f"ledger.jsonl, front.csv, pareto.png and pareto.svg: {setup.directory}\n"
         f"go on after an interruption with the same command and hydra.run.dir={setup.directory}",

@@ -73,9 +73,11 @@ def hush() -> None:
         warnings.filterwarnings("ignore", module=module)
 
 
-def score(learner: Learner, data: Data, part: str, settings: DictConfig) -> dict[str, float]:
+def score(
+    learner: Learner, data: Data, part: str, settings: DictConfig, trainer: Trainer | None = None
+) -> dict[str, float]:
     """Loss (nats) and top-1 accuracy (0 to 1) of a learner's student on ``val`` or ``test``."""
-    trainer = quiet_trainer(settings)
+    trainer = trainer or quiet_trainer(settings)
     loader = getattr(data, part)(EVAL_BATCH, device_of(settings))
     run = trainer.validate if part == "val" else trainer.test
     (scores,) = run(learner, loader, verbose=False)
@@ -107,7 +109,8 @@ def train_quietly(
         partial = checkpoint.with_suffix(".part")
         trainer.save_checkpoint(partial)
         os.replace(partial, checkpoint)
-    val = score(learner, data, "val", settings) if data.holdout else {}
+    trainer.limit_val_batches = 1.0  # the same trainer scores: to make another one takes as long as a short epoch
+    val = score(learner, data, "val", settings, trainer) if data.holdout else {}
     acc1 = val.get("acc1")
     return Trained(learner.means.get("loss"), val.get("loss"), acc1, acc1, stop_epoch if val else None)
 

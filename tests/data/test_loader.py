@@ -93,3 +93,19 @@ def test_validation_images_are_neither_moved_nor_shuffled() -> None:
     for batch in data.val(4):
         plain = (data.val(4).pixels[batch.index].float() / 255 - 0.5) / 0.25
         torch.testing.assert_close(batch.image, plain)
+
+
+def test_with_fixed_views_an_epoch_shows_those_of_its_remainder_in_an_order_of_its_own() -> None:
+    data = fake(views=2)
+    shown = [views(data, 16, epoch) for epoch in range(4)]
+    anew = [views(fake(), 16, epoch) for epoch in range(2)]
+    for epoch in (0, 1):
+        assert all(torch.equal(shown[epoch][index], shown[epoch + 2][index]) for index in shown[0])
+        assert all(torch.equal(shown[epoch][index], anew[epoch][index]) for index in shown[0])
+    assert any(not torch.equal(shown[0][index], shown[1][index]) for index in shown[0])
+    assert list(shown[0]) != list(shown[2])
+
+
+def test_the_number_of_views_is_above_zero() -> None:
+    with pytest.raises(ValueError, match=r"data.views must be 1 or more, or null .*, got 0"):
+        fake(views=0)

@@ -93,7 +93,7 @@ def test_a_value_out_of_range_is_refused(wrong: dict[str, float], message: str) 
 
 
 def test_an_empty_part_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"holds no image; raise data.fraction or data.val_fraction"):
+    with pytest.raises(ValueError, match=r"leave 120 to train on and 0 to validate on"):
         fake(val_fraction=0.001).val(8)
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from uniads.distance.base import Distance
 from uniads.distance.correlation import Correlation
 from uniads.distance.cosine import Cosine
+from uniads.distance.euclid import Euclid
 from uniads.distance.hard import Hard
 from uniads.distance.kl import Kl
 from uniads.distance.l1 import L1
@@ -198,3 +199,9 @@ def test_a_simplex_without_axes_or_with_one_twice_is_refused(axes: tuple[int, ..
 def test_a_simplex_over_axes_that_are_not_there_is_refused(axes: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"simplex must name axes from 0 to 1 of shape \(1, 2\), got"):
         Kl(axes)(tensor([1, 2]), tensor([1, 2]))
+
+
+def test_euclid_is_the_mean_length_of_the_difference() -> None:
+    student = tensor([0.0, 0.0], [1.0, 1.0]).view(2, 2)
+    teacher = tensor([3.0, 4.0], [1.0, 2.0]).view(2, 2)
+    assert Euclid()(student, teacher).item() == exactly((5 + 1) / 2)

@@ -9,14 +9,14 @@ from uniads.distiller.base import Context
 from uniads.knowledge import Batch, Knowledge
 
 
-def context_of(student: Knowledge, teacher: Knowledge | None, **more: Any) -> Context:
+def context_of(ours: Knowledge, theirs: Knowledge | None, **more: Any) -> Context:
     """A context with networks that nobody asks, unless ``more`` has better ones."""
-    n = len(student.logits)
+    n = len(ours.logits)
     known = {
         "student": nn.Identity(),
-        "teacher": None if teacher is None else nn.Identity(),
-        "student_knowledge": student,
-        "teacher_knowledge": teacher,
+        "teacher": None if theirs is None else nn.Identity(),
+        "student_knowledge": ours,
+        "teacher_knowledge": theirs,
         "batch": Batch(torch.zeros(n, 1, 8, 8), torch.arange(n), torch.arange(n)),
         "index_size": 64,
         "batch_size": n,

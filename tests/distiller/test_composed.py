@@ -7,12 +7,13 @@ from torch import Tensor
 
 from tests.distiller.contexts import context_of
 from uniads import build, options
+from uniads.context import knowledge_of
 from uniads.distance.l2 import L2
 from uniads.distiller.base import Distiller
 from uniads.distiller.composed import Composed
 from uniads.distiller.node import Node
-from uniads.fit import knowledge_of
 from uniads.knowledge import Batch, Knowledge
+from uniads.model.base import Network
 from uniads.options import conf_dir
 from uniads.transform.base import Transform
 from uniads.transform.mask import Mask
@@ -38,11 +39,18 @@ def batch(n: int = 4) -> Batch:
 
 
 @pytest.fixture(scope="module")
-def known() -> tuple[Knowledge, Knowledge]:
-    """What a small student and a wider teacher say about the batch."""
+def networks() -> tuple[Network, Network]:
+    """A small student and a wider teacher."""
     torch.manual_seed(0)
     student, teacher = (build("model", name, **SMALL) for name in ("resnet8", "resnet8x4"))
-    return knowledge_of(student, batch().image), knowledge_of(teacher, batch().image)
+    return student, teacher
+
+
+@pytest.fixture(scope="module")
+def known(networks: tuple[Network, Network]) -> tuple[Knowledge, Knowledge]:
+    """What they say about the batch."""
+    student, teacher = (knowledge_of(network, batch().image) for network in networks)
+    return student, teacher
 
 
 def test_terms_carry_the_names_of_their_nodes(known: tuple[Knowledge, Knowledge]) -> None:
@@ -105,20 +113,30 @@ def test_making_adapters_changes_no_network() -> None:
 
 @pytest.mark.parametrize("name", options("distiller"))
 @pytest.mark.parametrize("images", [1, 4])
-def test_every_option_gives_finite_named_scalars(name: str, images: int, known: tuple[Knowledge, Knowledge]) -> None:
+def test_every_option_gives_finite_named_scalars(
+    name: str, images: int, known: tuple[Knowledge, Knowledge], networks: tuple[Network, Network]
+) -> None:
     distiller: Distiller = build("distiller", name)
     student, teacher = (
-        Knowledge(tuple(f[:images] for f in k.features), k.embedding[:images], k.logits[:images].clone()) for k in known
+        Knowledge(
+            tuple(f[:images].clone() for f in k.features), k.embedding[:images].clone(), k.logits[:images].clone()
+        )
+        for k in known
     )
-    student.logits.requires_grad_()
-    distiller.adapt(context_of(student, teacher))
+    peers = {"teacher": networks[1], "build": lambda: build("model", "resnet8", **SMALL)}
+    distiller.adapt(context_of(student, teacher, **peers))
+    leaves = [*student.features, student.embedding, student.logits]
+    for leaf in leaves:
+        leaf.requires_grad_()
     terms = distiller(student, teacher, batch(images))
     assert all(term.shape == () and term.dtype == torch.float32 and term.isfinite() for term in terms.values())
-    assert bool(terms) == distiller.needs_teacher == (name != "plain")
+    assert bool(terms) == (name != "plain")
+    assert distiller.needs_teacher == (name not in ("plain", "one", "dml"))
     if terms:
         torch.stack(list(terms.values())).sum().backward()
-        assert student.logits.grad is not None
-        assert student.logits.grad.isfinite().all()
+        gradients = [leaf.grad for leaf in leaves if leaf.grad is not None]
+        assert gradients
+        assert all(bool(gradient.isfinite().all()) for gradient in gradients)
 
 
 def test_names_of_terms_are_those_of_the_file() -> None:

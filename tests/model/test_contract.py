@@ -188,6 +188,23 @@ def test_pickled_copy_knows_the_same(network):
         assert torch.equal(network(images(2, 1, 8)).logits, twin(images(2, 1, 8)).logits)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [32, 40])
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_training_step_lowers_the_loss_on_its_images(name, size):
+    torch.manual_seed(0)
+    trained = uniads.build("model", name, num_classes=10).train()
+    optimizer = torch.optim.SGD(trained.parameters(), 0.001)
+    knowledge = trained(images(8, 3, size))
+    assert [tap.shape[1] for tap in knowledge.features] == [channels for channels, _ in PUBLISHED[name][1]]
+    assert knowledge.features[0].shape[2] == size * PUBLISHED[name][1][0][1] // 32
+    before = torch.nn.functional.cross_entropy(knowledge.logits, torch.arange(8))
+    before.backward()
+    optimizer.step()
+    after = torch.nn.functional.cross_entropy(trained(images(8, 3, size)).logits, torch.arange(8))
+    assert after < before
+
+
 AFTER_RELU = [name for name in PUBLISHED if name.startswith(("resnet", "shuffle", "vgg"))]
 
 

@@ -15,7 +15,7 @@ from tests.journey import configured
 from uniads.data.cifar import CIFAR
 from uniads.model import checkpoint
 from uniads.model.base import Network
-from uniads.model.published import CIFAR100
+from uniads.model.published import CIFAR100, IMAGENET
 from uniads.options import conf_dir
 from uniads.teacher import published_acc1
 
@@ -51,10 +51,16 @@ LAYOUTS = {
 }
 
 
-@pytest.mark.parametrize("gpu", [False, True], ids=["cpu", "gpu"])
-@pytest.mark.parametrize("zipped", [False, True], ids=["legacy", "zip"])
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_a_published_file_gives_the_logits_of_the_network_that_wrote_it(layout, zipped, gpu, tmp_path, monkeypatch):
+CONTAINERS = {"legacy-gpu": (False, True), "legacy-cpu": (False, False), "zip-gpu": (True, True), "zip": (True, False)}
+"""Whether a file is of PyTorch 1.6 or later, and whether its tensors were on a GPU."""
+
+
+@pytest.mark.parametrize(
+    ("layout", "container"),
+    [*(("benchmark", container) for container in CONTAINERS), *((layout, "legacy-gpu") for layout in [*LAYOUTS][1:])],
+)
+def test_a_published_file_gives_the_logits_of_the_network_that_wrote_it(layout, container, tmp_path, monkeypatch):
+    zipped, gpu = CONTAINERS[container]
     writer, file = teacher(), tmp_path / "ckpt_epoch_240.pth"
     with monkeypatch.context() as patch:
         if gpu:
@@ -184,5 +190,16 @@ def test_published_accuracies_are_found_by_name_and_by_configuration():
 
 
 def test_published_accuracies_belong_to_options():
-    assert len(CIFAR100) == 6
-    assert set(CIFAR100) <= set(uniads.options("model"))
+    assert (len(CIFAR100), len(IMAGENET)) == (6, 3)
+    assert {*CIFAR100, *IMAGENET} <= set(uniads.options("model"))
+
+
+@pytest.mark.parametrize("option", IMAGENET)
+def test_published_accuracies_on_imagenet_are_torchvisions(option):
+    asked = ("+model@teacher.model=torchvision", f"teacher.model.name={option}", "data=imagenet")
+    first = configured(*asked, "teacher.model.weights=IMAGENET1K_V1").teacher.model
+    assert published_acc1(option, "imagenet") == pytest.approx(published_acc1(first, "imagenet"), abs=5e-5)
+    data = uniads.build("data", "imagenet", root="nowhere")
+    assert published_acc1(configured(f"+model@teacher.model={option}").teacher.model, data) == IMAGENET[option]
+    assert published_acc1(first, "cifar100") is None
+    assert published_acc1(configured(*asked).teacher.model, data) is None, "nothing is published of random weights"

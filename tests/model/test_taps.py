@@ -188,12 +188,50 @@ def test_maps_with_channels_last_are_turned():
     torch.testing.assert_close(knowledge.embedding, knowledge.features[0].mean((2, 3)))
 
 
+class Ramp(nn.Module):
+    """Adds a tensor that it makes where one of its buffers is, which the graph keeps as a constant."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.head = nn.Conv2d(1, 6, 3, padding=1), nn.Linear(6, 4)
+        self.register_buffer("scale", torch.tensor(0.5))
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        ramp = torch.linspace(0, 1, 32, dtype=self.scale.dtype, device=self.scale.device)
+        return self.head(self.stem(image + self.scale * ramp).mean((2, 3)))
+
+
+def test_constants_of_the_graph_move_with_the_network_and_are_never_saved():
+    own, network = Ramp().eval(), tapped(Ramp())
+    network.load_state_dict(own.state_dict())
+    assert torch.equal(network(images()).logits, own(images()))
+    constants = [name for name, _ in network.network.named_buffers() if name != "scale"]
+    assert constants
+    assert set(network.state_dict()) == set(own.state_dict())
+    logits = network.double()(images().double()).logits
+    torch.testing.assert_close(logits, own.double()(images().double()), rtol=1e-6, atol=1e-6)
+    twin = copy.deepcopy(network)
+    assert [name for name, _ in twin.network.named_buffers() if name != "scale"] == constants
+    assert twin.to("meta")(images().double().to("meta")).logits.device.type == "meta"
+    assert network(images().double()).logits.device.type == "cpu"
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_constants_of_the_graph_move_to_a_gpu_and_back():
+    network = tapped(Ramp())
+    there = network.cuda()(images().cuda()).logits.cpu()
+    torch.testing.assert_close(there, network.cpu()(images()).logits, rtol=1e-3, atol=1e-4)
+
+
 REFUSED = {
     "an unknown tap": (lambda: tapped(features=["boddy"]), "Plain has no module or operation 'boddy'; near: body"),
     "an unknown module": (lambda: branching(features=["steam"]), "Branching has no module .*'steam'; near: stem"),
     "no names for what has no graph": (lambda: tapped(Branching()), r"can't follow Branching \(.*name modules of it"),
     "several outputs": (lambda: tapped(Several()), "Several returns several values; name its class scores: logits="),
     "images of another size": (lambda: tapped(image_size=64), "Plain can't be tried on images of 1x64x64 .*image_size"),
+    "smaller images later": (lambda: tapped()(images(size=16)), r"refuses images of 1x16x16 \(.*shapes"),
+    "more channels": (lambda: tapped()(images(channels=3)), r"refuses images of 3x32x32 \(.*channels"),
     "no map": (lambda: tapped(nn.Sequential(nn.Flatten(), nn.Linear(1024, 4))), "no square maps .*; name its features"),
     "no layer": (lambda: tapped(nn.Flatten(), features=[]), "has no layer before its logits; name its embedding"),
     "a vector as a map": (lambda: tapped(features=["flatten"])(images()), r"'flatten' is of shape \(3, 768\), allowed"),

@@ -25,7 +25,9 @@ CHOSEN = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", CHOSEN)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name.startswith("vit") else pytest.mark.slow) for name in CHOSEN]
+)
 def test_taps_are_chosen_and_logits_are_timms(name):
     library = pytest.importorskip("timm")
     more, size, wanted, width = CHOSEN[name]

@@ -5,7 +5,9 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from math import nan
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +16,24 @@ from omegaconf import OmegaConf
 
 from uniads import options
 from uniads.options import conf_dir
-from uniads.search import Algorithm, Full, Genome, Halving, Measure, Point, SearchSpace, Trial, per_point, search
+from uniads.search import (
+    Algorithm,
+    Full,
+    Genome,
+    Halving,
+    Hyperband,
+    Ledger,
+    Measure,
+    Point,
+    Random,
+    Result,
+    Schedule,
+    SearchSpace,
+    Status,
+    Trial,
+    per_point,
+    search,
+)
 
 TARGETS = {name: OmegaConf.load(conf_dir() / "algorithm" / f"{name}.yaml")["_target_"] for name in options("algorithm")}
 LARGE = {f"k{position}": range(40) for position in range(8)}
@@ -50,8 +69,8 @@ def run(space: SearchSpace, algorithm: Algorithm, function: Callable[[Point, int
 
 
 def test_all_algorithms_are_judged(algorithm: Make) -> None:
-    assert {"nsga2", "random"} <= set(TARGETS)
-    assert len(set(TARGETS.values())) == len(TARGETS) >= 2
+    assert {"nsga2", "random", "regularized_evolution", "tpe"} <= set(TARGETS)
+    assert len(set(TARGETS.values())) == len(TARGETS)
     assert issubclass(algorithm, Algorithm)
 
 
@@ -204,3 +223,98 @@ def test_it_works_without_halving(algorithm: Make) -> None:
     objective = per_point(space, lambda point, epochs: {"val_loss": float(epochs)})
     result = search(space, objective, algorithm(space), Full(24, 5), measures=[Measure("val_loss")], candidates=10)
     assert result.epochs == 240
+
+
+SCHEDULES = [Halving([1, 3, 9], [8, 4, 2]), Full(9, 8), Hyperband(9)]
+MIXED = SearchSpace(
+    {"a": range(6), "b": ["u", "v", "w", "x"], "c": range(5), "d": ["p", "q", "r"]},
+    lambda point: point | {"c": 0} if point["d"] == "p" else point,
+)
+
+
+def worked(point: Point, epochs: int) -> dict[str, float]:
+    """Two measures that conflict; one category raises, one gives no number."""
+    if point["b"] == "u" and point["d"] == "q":
+        raise RuntimeError("out of memory")
+    loss = 1 / (1 + int(point["a"])) + int(point["c"]) / 5 + 1 / epochs
+    return {
+        "val_loss": nan if point["b"] == "v" and point["d"] == "r" else loss,
+        "params": 1 + int(point["a"]) + (point["b"] == "w"),
+    }
+
+
+def searched(algorithm: Make, schedule: Schedule, ledger: Ledger | None = None, candidates: int = 40) -> Result:
+    measures = [Measure("val_loss", reference=3.0), Measure("params", reference=9.0)]
+    return search(
+        MIXED, per_point(MIXED, worked), algorithm(MIXED, 4), schedule,
+        measures=measures, candidates=candidates, max_failures=1.0, ledger=ledger,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda schedule: type(schedule).__name__)
+def test_a_search_trains_nobody_twice_and_keeps_failures_off_the_front(algorithm: Make, schedule: Schedule) -> None:
+    result = searched(algorithm, schedule)
+    places = [(trial.genome, trial.rung) for trial in result.trials]
+    assert len(places) == len(set(places))
+    assert {trial.status for trial in result.trials} == {Status.COMPLETED, Status.REJECTED, Status.FAILED}
+    assert result.front
+    assert all(trial.status is Status.COMPLETED and trial.epochs == 9 for trial in result.front)
+    for trial in result.trials:
+        below = [other for other in result.trials if other.candidate == trial.candidate and other.rung < trial.rung]
+        assert trial.start == max((other.epochs for other in below), default=0)
+    assert result.epochs <= schedule.cost(result.candidates)
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda schedule: type(schedule).__name__)
+def test_a_search_that_was_cut_short_ends_as_if_it_had_not_been(
+    algorithm: Make, schedule: Schedule, tmp_path: Path
+) -> None:
+    def at(path: Path) -> Result:
+        with closing(Ledger(path)) as ledger:
+            return searched(algorithm, schedule, ledger)
+
+    whole = at(tmp_path / "whole.jsonl")
+    content = (tmp_path / "whole.jsonl").read_bytes()
+    for cut in (len(content) // 3, len(content) * 4 // 5):
+        path = tmp_path / f"{cut}.jsonl"
+        path.write_bytes(content[:cut])
+        assert at(path) == whole
+        assert path.read_bytes() == content
+
+
+def test_a_search_in_which_everything_fails_runs_to_its_end(algorithm: Make) -> None:
+    def broken(point: Point, epochs: int) -> dict[str, float]:
+        raise OSError("gone")
+
+    space = SearchSpace(LARGE)
+    result = search(
+        space, per_point(space, broken), algorithm(space), RUNGS,
+        measures=[Measure("val_loss")], candidates=18, max_failures=1.0,
+    )  # fmt: skip
+    assert {trial.status for trial in result.trials} == {Status.FAILED}
+    assert (result.candidates, result.front, result.best) == (18, [], None)
+
+
+def test_a_space_of_one_point_is_searched_once(algorithm: Make) -> None:
+    space = SearchSpace({"a": [1], "b": ["x"]})
+    result = run(space, algorithm(space), lambda point, epochs: {"val_loss": 1.0})
+    assert result.stopped == "the space holds no more candidates"
+    assert [trial.genome for trial in result.front] == [(0, 0)]
+
+
+def test_an_exhausted_space_ends_the_search(algorithm: Make) -> None:
+    space = SearchSpace({"a": range(3), "b": ["x", "y", "z"]})
+    result = run(space, algorithm(space), lambda point, epochs: {"val_loss": float(int(point["a"]))}, candidates=50)
+    assert result.stopped == "the space holds no more candidates"
+    assert {trial.genome for trial in result.trials} == set(space.every())
+
+
+def test_what_learns_beats_what_draws(algorithm: Make) -> None:
+    def best(make: Make, seed: int) -> float:
+        space = SearchSpace({f"k{position}": range(10) for position in range(6)})
+        objective = per_point(space, lambda point, epochs: {"val_loss": float(sum(map(int, point.values())))})
+        found = search(space, objective, make(space, seed), Full(1, 10), measures=[Measure("val_loss")], candidates=80)
+        return min(trial.values[0] for trial in found.trials)
+
+    gains = [best(Random, seed) - best(algorithm, seed) for seed in range(3)]
+    assert sum(gains) > 9 or algorithm.__name__ in ("Random", "DisWOT")

@@ -1,14 +1,11 @@
 """Stops a hopeless training as soon as it shows."""
 
-from math import log
+from math import inf, log
 from typing import Any
 
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
-
-CHANCE = 1.02
-"""A loss above this multiple of ln(classes) has not left chance level."""
 
 
 class RejectedError(Exception):
@@ -28,15 +25,19 @@ class Rejection(Callback):
     """Raises when the loss is NaN or infinite, or when the first epoch ends at chance level.
 
     Chance level: the task loss on training batches, averaged over the last quarter of the first epoch, is above
-    1.02 * ln(classes). The validation loss is no guide that early; running statistics of batch norm lag behind.
+    chance * ln(classes). The validation loss is no guide that early; running statistics of batch norm lag behind.
 
     Args:
         num_classes: at least 2.
+        chance: above 0, a little over 1; None never stops a training for its chance level, as where an epoch has only
+            a few steps.
         every: look at the loss every so many steps; each look waits for the device.
     """
 
-    def __init__(self, num_classes: int, every: int = 10) -> None:
-        self.bound = CHANCE * log(num_classes)
+    def __init__(self, num_classes: int, chance: float | None = 1.02, every: int = 10) -> None:
+        if chance is not None and not chance > 0:
+            raise ValueError(f"chance must be above 0, or null for no bound, got {chance}")
+        self.bound = inf if chance is None else chance * log(num_classes)
         self.every = every
         self._task: list[Tensor] = []
         self._loss: list[Tensor] = []

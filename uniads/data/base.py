@@ -45,6 +45,9 @@ class Data(ABC):
         holdout: False trains on the validation split too.
         split_seed: decides which images are held out.
         seed: decides the order and the augmentation of the training images, with the epoch and the image's index.
+        views: None: every epoch augments anew. A number N: every image has N augmented views, and epoch e shows view e
+            mod N of each; the order of the images is new in every epoch all the same. A teacher then says only N
+            things of an image, which a store can keep for a whole training; the student sees fewer different pictures.
 
     Raises:
         ValueError: an argument is out of its range.
@@ -64,6 +67,7 @@ class Data(ABC):
         holdout: bool = True,
         split_seed: int = 0,
         seed: int = 0,
+        views: int | None = None,
     ) -> None:
         if not 0 < fraction <= 1:
             raise ValueError(f"data.fraction must be above 0 and at most 1, got {fraction}")
@@ -71,12 +75,15 @@ class Data(ABC):
             raise ValueError(f"data.val_fraction must be above 0 and below 1, got {val_fraction}")
         if padding < 0:
             raise ValueError(f"data.padding must be 0 or more pixels, got {padding}")
+        if views is not None and views < 1:
+            raise ValueError(f"data.views must be 1 or more, or null for new ones in every epoch, got {views}")
         self.root = Path(root) if root is not None else None
         self.num_classes = num_classes
         self.mean, self.std = tuple(mean), tuple(std)
         self.augment = Augment(padding, flip)
         self.fraction, self.val_fraction = fraction, val_fraction
         self.holdout, self.split_seed, self.seed = holdout, split_seed, seed
+        self.views = views
 
     @abstractmethod
     def read(self, train: bool) -> Images:
@@ -85,12 +92,41 @@ class Data(ABC):
     @final
     @cached_property
     def _train(self) -> Images:
-        return self.read(train=True)
+        return self._checked(self.read(train=True))
 
     @final
     @cached_property
     def _test(self) -> Images:
-        return self.read(train=False)
+        return self._checked(self.read(train=False))
+
+    def _checked(self, images: Images) -> Images:
+        """The images, if they are what ``Images`` says and the class was told.
+
+        Raises:
+            ValueError: they are not.
+        """
+        name, (pixels, label) = type(self).__name__, images
+        if pixels.dtype != torch.uint8 or pixels.ndim != 4 or pixels.numel() == 0:
+            raise ValueError(
+                f"{name}.read gave pixels of {pixels.dtype} and shape {tuple(pixels.shape)}, allowed: torch.uint8, "
+                "(images, channels, height, width), none of them 0; convert them there"
+            )
+        if label.shape != (len(pixels),) or label.is_floating_point():
+            raise ValueError(
+                f"{name}.read gave labels of {label.dtype} and shape {tuple(label.shape)}, allowed: whole numbers, one "
+                f"for each of its {len(pixels)} images"
+            )
+        if label.min() < 0 or label.max() >= self.num_classes:
+            raise ValueError(
+                f"{name}.read gave labels from {label.min()} to {label.max()}, allowed: 0 to {self.num_classes - 1} "
+                f"for its {self.num_classes} classes; number the classes from 0, or set data.num_classes"
+            )
+        if not len(self.mean) == len(self.std) == pixels.shape[1]:
+            raise ValueError(
+                f"{name} has images of {pixels.shape[1]} channels and {len(self.mean)} entries in data.mean, "
+                f"{len(self.std)} in data.std; give one of each a channel"
+            )
+        return images
 
     @final
     @cached_property
@@ -100,6 +136,21 @@ class Data(ABC):
         used, _ = stratified(label, 1 - self.fraction, self.split_seed)
         train, val = stratified(label[used], self.val_fraction, self.split_seed)
         return used[train], used[val]
+
+    def _some(self, index: Int[Tensor, " k"]) -> Int[Tensor, " k"]:
+        """These images of the training set, if there are any.
+
+        Raises:
+            ValueError: a fraction is too small for the set.
+        """
+        if len(index) == 0:
+            train, val = self._split
+            raise ValueError(
+                f"of {len(self.label(train=True)):,} training images data.fraction={self.fraction:g} and "
+                f"data.val_fraction={self.val_fraction:g} leave {len(train):,} to train on and {len(val):,} to "
+                "validate on; each class gives round(fraction * size), so raise the one that is too small"
+            )
+        return index
 
     @property
     def channels(self) -> int:
@@ -116,12 +167,12 @@ class Data(ABC):
         """Shuffled, augmented batches of the images to train on."""
         train, val = self._split
         index = train if self.holdout else torch.cat([train, val]).sort().values
-        return self.loader(True, index, batch_size, device, augmented=True)
+        return self.loader(True, self._some(index), batch_size, device, augmented=True)
 
     @final
     def val(self, batch_size: int, device: torch.device | str = "cpu") -> Loader:
         """Plain batches of the validation split."""
-        return self.loader(True, self._split[1], batch_size, device, augmented=False)
+        return self.loader(True, self._some(self._split[1]), batch_size, device, augmented=False)
 
     @final
     def test(self, batch_size: int, device: torch.device | str = "cpu") -> Loader:
@@ -146,4 +197,5 @@ class Data(ABC):
             self.std,
             self.augment if augmented else None,
             self.seed,
+            self.views,
         )

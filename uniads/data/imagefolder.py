@@ -166,7 +166,7 @@ class ImageFolder(Data):
     ) -> StreamLoader:
         files = self._train_files if train else self._test_files
         transform = self.augmented if augmented else self.plain
-        settings = (index, batch_size, self.mean, self.std, device, augmented, self.seed)
+        settings = (index, batch_size, self.mean, self.std, device, augmented, self.seed, self.views)
         return StreamLoader(files.path, files.label, transform, self.workers, *settings)
 
 

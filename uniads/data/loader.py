@@ -26,6 +26,7 @@ class Loader:
         std: per channel, of pixels scaled to [0, 1].
         augment: how training images are changed.
         seed: of order and augmentation.
+        views: how many different augmentations there are; None for one an epoch. See ``Data``.
     """
 
     def __init__(
@@ -38,13 +39,14 @@ class Loader:
         std: Sequence[float],
         augment: Augment | None = None,
         seed: int = 0,
+        views: int | None = None,
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"recipe.batch_size must be 1 or more, got {batch_size}")
         if len(index) == 0:
             raise ValueError("this part of the data set holds no image; raise data.fraction or data.val_fraction")
         self.pixels, self.label, self.index = pixels, label, index
-        self.batch_size, self.augment, self.seed = batch_size, augment, seed
+        self.batch_size, self.augment, self.seed, self.views = batch_size, augment, seed, views
         self.epoch = 0
         scale = 255 * torch.tensor(std, device=pixels.device)
         self._scale = (1 / scale).view(-1, 1, 1)
@@ -67,6 +69,10 @@ class Loader:
         """Choose the epoch, from 0, whose order and augmentation come next."""
         self.epoch = epoch
 
+    def view(self, epoch: int) -> int:
+        """Which augmentation the images have in an epoch."""
+        return epoch if self.views is None else epoch % self.views
+
     def __iter__(self) -> Iterator[Batch]:
         device = self.pixels.device
         if self.augment is None:
@@ -74,7 +80,7 @@ class Loader:
                 yield Batch(self._normal(self.pixels[index]), self.label[index], index)
             return
         order = torch.randperm(len(self.index), generator=epoch_generator(self.seed, self.epoch, "order"))
-        offset, flip = (x.to(device) for x in self.augment.draw(len(self.pixels), self.seed, self.epoch))
+        offset, flip = (x.to(device) for x in self.augment.draw(len(self.pixels), self.seed, self.view(self.epoch)))
         for index in self._batches(self.index[order].to(device)):
             pixels = self.augment(self.pixels[index], offset[index], flip[index])
             yield Batch(self._normal(pixels), self.label[index], index)

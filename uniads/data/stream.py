@@ -92,6 +92,7 @@ class StreamLoader(Loader):
         device: where the batches are wanted.
         shuffled: whether every epoch has an order of its own.
         seed: of order and augmentation.
+        views: how many different augmentations there are; None for one an epoch. See ``Data``.
     """
 
     def __init__(
@@ -107,10 +108,11 @@ class StreamLoader(Loader):
         device: torch.device | str,
         shuffled: bool,
         seed: int,
+        views: int | None = None,
     ) -> None:
         # No pixels are kept; a blank pixel says on which device the batches are wanted.
         blank = torch.zeros(1, 1, 1, 1, dtype=torch.uint8, device=device).expand(len(label), -1, -1, -1)
-        super().__init__(blank, label.to(device), index, batch_size, mean, std, seed=seed)
+        super().__init__(blank, label.to(device), index, batch_size, mean, std, seed=seed, views=views)
         self.files, self.transform, self.workers, self.shuffled = files, transform, workers, shuffled
 
     def __iter__(self) -> Iterator[Batch]:
@@ -134,7 +136,7 @@ class StreamLoader(Loader):
         # A job of a parallel launcher can't start workers in any other way.
         context = "fork" if workers and sys.platform == "linux" else None
         return DataLoader(
-            Views(self.files, self.transform, self.seed, self.epoch),
+            Views(self.files, self.transform, self.seed, self.view(self.epoch)),
             batch_size=None,
             sampler=[batch.tolist() for batch in batches],
             num_workers=workers,

@@ -18,12 +18,13 @@ class Align(nn.Module):
     Args:
         student: shape of the student's knowledge; the batch size does not matter.
         teacher: shape of the teacher's.
+        channels: False leaves the channels as they are, and trains nothing.
 
     Raises:
         ValueError: the ranks differ or are neither 2 nor 4.
     """
 
-    def __init__(self, student: Sequence[int], teacher: Sequence[int]) -> None:
+    def __init__(self, student: Sequence[int], teacher: Sequence[int], channels: bool = True) -> None:
         super().__init__()
         if len(student) != len(teacher) or len(student) not in (2, 4):
             raise ValueError(
@@ -32,7 +33,7 @@ class Align(nn.Module):
         mine, theirs = student[1], teacher[1]
         self.size = tuple(min(pair) for pair in zip(student[2:], teacher[2:], strict=True))
         self.channels: nn.Module = nn.Identity()
-        if mine != theirs:
+        if channels and mine != theirs:
             self.channels = nn.Linear(mine, theirs) if len(student) == 2 else nn.Conv2d(mine, theirs, kernel_size=1)
 
     def forward(self, student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:

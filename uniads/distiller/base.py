@@ -68,6 +68,16 @@ class Distiller(nn.Module, ABC):
         """Whether the terms look at the teacher's feature maps."""
         return self.needs_teacher
 
+    @property
+    def over(self) -> bool:
+        """Whether the distillation has ended: no term any more, and cross-entropy with the labels of weight 1."""
+        return False
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations of a forward pass of the distiller's own networks on one image."""
+        return 0
+
     def formula(self) -> str:
         """The loss in one line, for a user to read."""
         return f"{self.task:g} * cross-entropy + {type(self).__name__}"
@@ -82,7 +92,10 @@ class Distiller(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, student: Knowledge, teacher: Knowledge, batch: Batch) -> dict[str, Tensor]:
-        """The weighted terms by name, each a scalar in float32 or float64; the task loss is not among them."""
+        """The weighted terms by name, each a scalar in float32 or float64; the task loss is not among them.
+
+        Without a teacher the student's knowledge stands in its place.
+        """
 
 
 def checked_weight(name: str, weight: float) -> float:

@@ -16,41 +16,68 @@ class Composed(Distiller):
 
     Args:
         task: weight of the cross-entropy with the labels.
+        until: where the distillation ends: a whole number of epochs, or a share of the schedule's, above 0 and written
+            with a point. Epochs that begin later train on cross-entropy alone, with weight 1. None: nowhere. Source:
+            early-stopped distillation, Cho and Hariharan, arXiv:1910.01348, section 4.3.
         terms: nodes and modules by name.
+
+    Raises:
+        ValueError: ``until`` is not above 0, or a share above 1.
     """
 
-    def __init__(self, task: float = 1.0, **terms: Node | Term) -> None:
+    def __init__(self, task: float = 1.0, until: float | None = None, **terms: Node | Term) -> None:
         super().__init__(task)
+        if until is not None and (not until > 0 or (isinstance(until, float) and until > 1)):
+            raise ValueError(
+                f"distiller.until must be a share of the epochs above 0 and at most 1.0, or a whole number of epochs "
+                f"above 0, got {until}"
+            )
+        self.until, self._over = until, False
         self.nodes = nn.ModuleDict({name: term for name, term in terms.items() if term.weight > 0})
 
     @property
     def needs_teacher(self) -> bool:
-        return len(self.nodes) > 0
+        return any(term.needs_teacher for term in self.terms().values())
 
     @property
     def needs_features(self) -> bool:
-        return any(term.needs_features for term in self._terms().values())
+        return any(term.needs_features for term in self.terms().values())
+
+    @property
+    def over(self) -> bool:
+        return self._over
+
+    @property
+    def flops(self) -> int:
+        return sum(term.flops for term in self.terms().values())
 
     def formula(self) -> str:
-        return " + ".join([f"{self.task:g} * cross-entropy", *(term.formula() for term in self._terms().values())])
+        loss = " + ".join([f"{self.task:g} * cross-entropy", *(term.formula() for term in self.terms().values())])
+        if self.until is None:
+            return loss
+        end = f"{self.until:g} of the epochs" if isinstance(self.until, float) else f"epoch {self.until}"
+        return f"{loss}; after {end} cross-entropy alone"
 
     def adapt(self, context: Context) -> None:
-        for term in self._terms().values():
+        for term in self.terms().values():
             if isinstance(term, Node):
                 term.adapt(context.student_knowledge, context.taught)
             else:
                 term.adapt(context)
 
     def set_epoch(self, epoch: int, epochs: int) -> None:
-        for term in self._terms().values():
+        if self.until is not None:
+            self._over = epoch >= (self.until * epochs if isinstance(self.until, float) else self.until)
+        for term in self.terms().values():
             if isinstance(term, Term):
                 term.set_epoch(epoch, epochs)
 
     def forward(self, student: Knowledge, teacher: Knowledge, batch: Batch) -> dict[str, Tensor]:
         return {
             name: term(student, teacher) if isinstance(term, Node) else term(student, teacher, batch)
-            for name, term in self._terms().items()
+            for name, term in self.terms().items()
         }
 
-    def _terms(self) -> dict[str, Node | Term]:
+    def terms(self) -> dict[str, Node | Term]:
+        """The nodes and modules by name."""
         return {name: term for name, term in self.nodes.items() if isinstance(term, Node | Term)}

@@ -1,6 +1,6 @@
 """One term of Eq. 1: a kind of knowledge, seen through transforms, measured by a distance."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
 from typing import final
 
@@ -34,6 +34,8 @@ class Node(nn.Module):
         weight: 0 or more, finite; 0 removes the term.
         tau: temperature, above 0 and finite.
         tap: which feature map, counted from the stem (0) or from the last stage (-1).
+        adapter: makes what brings both sides to one shape, out of their shapes, and is then always used; None: an
+            ``Align`` where T does not give one shape already, trained only where pooling alone would not do.
 
     Raises:
         ValueError: an argument is out of its range, or a transform can't follow the one before it.
@@ -47,6 +49,7 @@ class Node(nn.Module):
         weight: float = 1.0,
         tau: float = 1.0,
         tap: int = -1,
+        adapter: Callable[[Sequence[int], Sequence[int]], nn.Module] | None = None,
     ) -> None:
         super().__init__()
         if source not in SOURCES:
@@ -61,7 +64,11 @@ class Node(nn.Module):
         self.distance = distance.on(_simplex(steps, rank=4 if source == "feature" else 2))
         self.weight = checked_weight(f"the weight of the {source} node", weight)
         self.tau = tau
-        self.align: Align | None = None
+        self.adapter = adapter
+        self.align: nn.Module | None = None
+
+    needs_teacher = True
+    flops = 0
 
     @property
     def needs_features(self) -> bool:
@@ -70,8 +77,16 @@ class Node(nn.Module):
 
     def adapt(self, student: Knowledge, teacher: Knowledge) -> None:
         """Make the adapter that these shapes need: none where T gives one shape already."""
-        mine, theirs = self._pick(student, "student"), self._pick(teacher, "teacher")
-        self.align = None if self._view(mine).shape == self._view(theirs).shape else Align(mine.shape, theirs.shape)
+        self.align = self._adapted(self._pick(student, "student"), self._pick(teacher, "teacher"))
+
+    def _adapted(self, mine: Tensor, theirs: Tensor) -> nn.Module | None:
+        if self.adapter is not None:
+            return self.adapter(mine.shape, theirs.shape)
+        if self._view(mine).shape == self._view(theirs).shape:
+            return None
+        pooled = Align(mine.shape, theirs.shape, channels=False)
+        shapes = {self._view(x).shape for x in pooled(mine, theirs)}
+        return pooled if len(shapes) == 1 else Align(mine.shape, theirs.shape)
 
     def forward(self, student: Knowledge, teacher: Knowledge) -> Tensor:
         """The weighted term of a batch, a scalar."""

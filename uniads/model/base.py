@@ -16,6 +16,16 @@ class Network(nn.Module, ABC):
     def forward(self, image: Float[Tensor, "n c h w"]) -> Knowledge:
         """Feature maps, embedding and logits of a batch of normalised images."""
 
+    def tail(self) -> nn.Module:
+        """The last stage and what follows it, ``features[-2] -> logits``; its modules are the network's own.
+
+        Raises:
+            ValueError: nobody knows where the network's last stage begins.
+        """
+        raise ValueError(
+            f"{type(self).__name__} can't be split before its last stage; choose a network of the zoo, such as wrn_16_2"
+        )
+
 
 def laid_out(network: nn.Module) -> torch.memory_format:
     """Put a network's weights into the faster safe memory layout; its images belong into the same one.

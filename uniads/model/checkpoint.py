@@ -1,6 +1,7 @@
 """Files of networks: written atomically, read without executing anything in them."""
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
@@ -55,7 +56,7 @@ def read(file: Path) -> dict[str, Any]:
     except UnpicklingError as error:
         raise ValueError(
             f"{file} is damaged, or holds objects beside weights, which are not loaded since they could run code "
-            f"({_first_line(error)}); if you trust whoever made it, convert it once: {CONVERT}"
+            f"({_forbidden(error)}); if you trust whoever made it, convert it once: {CONVERT}"
         ) from None
     except DAMAGED as error:
         raise ValueError(f"{file} is no whole checkpoint ({_first_line(error)}); fetch or make it anew") from None
@@ -64,6 +65,12 @@ def read(file: Path) -> dict[str, Any]:
         if _are_weights(weights):
             return {**({} if weights is facts else facts), "model": _without_module(weights)}
     raise ValueError(f"{file} holds no 'model' with weights; wrap them: torch.save({{'model': state_dict}}, FILE)")
+
+
+def _forbidden(error: UnpicklingError) -> str:
+    """What a pickle asks for that is no weight, such as argparse.Namespace; else the error's first line."""
+    named = re.search(r"GLOBAL (\S+)", str(error))
+    return named[1] if named else _first_line(error)
 
 
 def _first_line(error: BaseException) -> str:

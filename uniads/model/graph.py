@@ -45,6 +45,7 @@ class Graph:
         tracer = NodePathTracer(**tracer_arguments(opaque))
         with mode(network, training):
             self.graph = tracer.trace(network)
+        keep_constants(network)
         self.network = network
         self.names: dict[fx.Node, str] = {
             node: name for node, name in tracer.node_to_qualname.items() if node.op not in ("placeholder", "output")
@@ -164,6 +165,24 @@ class Shapes(fx.Interpreter):
         elif isinstance(value, list | tuple) and any(isinstance(item, Tensor) for item in value):
             self.of[n] = None
         return value
+
+
+CONSTANT = "_tensor_constant"
+"""How torch.fx begins the name of an attribute in which it leaves a tensor that is made while it traces a network."""
+
+
+def keep_constants(network: nn.Module) -> None:
+    """Make torch.fx's constants buffers, so that they move with the network; they get into no state dict."""
+    for name in [name for name in vars(network) if name.startswith(CONSTANT)]:
+        value = getattr(network, name)
+        delattr(network, name)
+        network.register_buffer(name, value, persistent=False)
+
+
+def drop_constants(network: nn.Module) -> None:
+    """Remove the constants of earlier graphs of a network, which is to be traced anew."""
+    for name in [name for name, _ in network.named_buffers(recurse=False) if name.startswith(CONSTANT)]:
+        delattr(network, name)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from uniads.knowledge import Knowledge
 from uniads.model.base import Network
-from uniads.model.stages import init_classifier, init_convolutions, plan_channels, stack
+from uniads.model.stages import init_classifier, init_convolutions, plan_channels, pooled, stack
 
 
 def conv_bn_relu(into: int, out: int, kernel: int, stride: int = 1, groups: int = 1) -> list[nn.Module]:
@@ -110,3 +110,7 @@ class MobileNetV2(Network):
                 features.append(x)
         embedding = self.conv2(x).mean((2, 3))
         return Knowledge(tuple(features), embedding, self.classifier(embedding))
+
+    def tail(self) -> nn.Module:
+        start = max((position for position, tapped in enumerate(self.tapped[:-1]) if tapped), default=-1) + 1
+        return nn.Sequential(*self.blocks[start:], self.conv2, pooled(), self.classifier)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from uniads.knowledge import Knowledge
 from uniads.model.base import Network
-from uniads.model.stages import init_convolutions, plan_channels, projection, stack
+from uniads.model.stages import init_convolutions, plan_channels, pooled, projection, stack
 
 
 class BasicBlock(nn.Module):
@@ -74,3 +74,6 @@ class ResNet(Network):
             features.append(getattr(self, name)(features[-1]))
         embedding = features[-1].mean((2, 3))
         return Knowledge(tuple(features), embedding, self.fc(embedding))
+
+    def tail(self) -> nn.Module:
+        return nn.Sequential(getattr(self, self.stages[-1]), pooled(), self.fc)

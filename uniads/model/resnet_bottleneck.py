@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from uniads.knowledge import Knowledge
 from uniads.model.base import Network
-from uniads.model.stages import init_convolutions, plan_channels, projection, stack
+from uniads.model.stages import init_convolutions, plan_channels, pooled, projection, stack
 
 
 class Bottleneck(nn.Module):
@@ -81,3 +81,6 @@ class BottleneckResNet(Network):
             features.append(getattr(self, name)(features[-1]))
         embedding = features[-1].mean((2, 3))
         return Knowledge(tuple(features), embedding, self.linear(embedding))
+
+    def tail(self) -> nn.Module:
+        return nn.Sequential(getattr(self, self.stages[-1]), pooled(), self.linear)

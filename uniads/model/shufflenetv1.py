@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from uniads.knowledge import Knowledge
 from uniads.model.base import Network
-from uniads.model.stages import plan_channels
+from uniads.model.stages import plan_channels, pooled
 
 
 class ShuffleUnit(nn.Module):
@@ -110,3 +110,6 @@ class ShuffleNetV1(Network):
             features.append(getattr(self, name)(features[-1]))
         embedding = features[-1].mean((2, 3))
         return Knowledge(tuple(features), embedding, self.linear(embedding))
+
+    def tail(self) -> nn.Module:
+        return nn.Sequential(getattr(self, self.stages[-1]), pooled(), self.linear)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from uniads.knowledge import Knowledge
 from uniads.model.base import Network
-from uniads.model.stages import plan_channels, stack
+from uniads.model.stages import plan_channels, pooled, stack
 
 
 def interleave(left: Tensor, right: Tensor) -> Tensor:
@@ -125,3 +125,7 @@ class ShuffleNetV2(Network):
             features.append(getattr(self, name)(features[-1]))
         embedding = F.relu(self.bn2(self.conv2(features[-1])), inplace=True).mean((2, 3))
         return Knowledge(tuple(features), embedding, self.linear(embedding))
+
+    def tail(self) -> nn.Module:
+        head = (self.conv2, self.bn2, nn.ReLU(inplace=True))
+        return nn.Sequential(getattr(self, self.stages[-1]), *head, pooled(), self.linear)

@@ -57,6 +57,11 @@ def stack(block: Callable[[int, int, int], nn.Module], depth: int, into: int, ou
     return nn.Sequential(block(into, out, stride), *(block(out, out, 1) for _ in range(depth - 1)))
 
 
+def pooled() -> nn.Module:
+    """The mean of a map over its pixels."""
+    return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+
 def projection(into: int, out: int, stride: int) -> nn.Module:
     """The shortcut of a residual block: a 1x1 convolution with batch norm where the shape changes, else nothing."""
     if stride == 1 and into == out:

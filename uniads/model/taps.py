@@ -17,6 +17,7 @@ operation, as ``torchvision.models.feature_extraction.get_graph_node_names(netwo
 taps are chosen from the graph: the last map of each resolution, the last layer's input, the output.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from typing import Any, final
@@ -27,7 +28,10 @@ from torch import Tensor, fx, nn
 
 from uniads.knowledge import Knowledge
 from uniads.model.base import Network
-from uniads.model.graph import UNTRACEABLE, Graph, grid
+from uniads.model.graph import UNTRACEABLE, Graph, drop_constants, grid
+
+SHAPES = re.compile(r"\b(shapes?|size of tensor|channels|kernel size)\b", re.IGNORECASE)
+"""What torch says of an image that does not fit, and not of a device that fails."""
 
 INNER = "network."
 """What stands before the network's keys inside of ``Tapped``; its state dict has them without."""
@@ -91,6 +95,7 @@ class Tapped(Network):
 
     def _graphs(self, features: Sequence[str] | None) -> dict[bool, Graph]:
         """The network's graph in training and in evaluation; none if torch.fx can't follow it."""
+        drop_constants(self.network)
         try:
             return {training: Graph(self.network, training, self.opaque) for training in (True, False)}
         except UNTRACEABLE as error:
@@ -123,10 +128,12 @@ class Tapped(Network):
     def forward(self, image: Float[Tensor, "n c h w"]) -> Knowledge:
         try:
             shown = self._shown(image)
-        except AssertionError as error:
+        except (AssertionError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and not SHAPES.search(str(error)):
+                raise
             raise ValueError(
                 f"the network refuses images of {'x'.join(map(str, image.shape[1:]))} ({_first_line(error)}); build it "
-                "for the data's, such as with image_size (torchvision) or img_size (timm)"
+                "for the data's, such as with image_size (torchvision) or img_size (timm), or choose data that fit"
             ) from None
         *features, embedding, logits = shown
         if not isinstance(logits, Tensor) or logits.ndim != 2 or logits.shape[1] != self.num_classes:

@@ -64,6 +64,11 @@ def torchvision(
     )
 
 
+def published_acc1(name: str, weights: str) -> float:
+    """What torchvision says that its weights reach on the validation images of ImageNet-1k, 0 to 1."""
+    return float(models.get_model_weights(name)[weights].meta["_metrics"]["ImageNet-1K"]["acc@1"]) / 100
+
+
 def _refusal(name: str) -> str:
     """Why a name is no classifier."""
     known = models.list_models(models)

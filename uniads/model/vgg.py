@@ -9,10 +9,17 @@ from torch import Tensor, nn
 
 from uniads.knowledge import Knowledge
 from uniads.model.base import Network
-from uniads.model.stages import init_classifier, init_convolutions, plan_channels
+from uniads.model.stages import init_classifier, init_convolutions, plan_channels, pooled
 
 SMALLEST_POOLED = 4
 """No max pooling makes a map smaller than this, so a 32x32 image is pooled three times and a 64x64 image four."""
+
+
+class Halved(nn.Module):
+    """2x2 max pooling, but of a map that it would make too small."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.max_pool2d(x, 2) if min(x.shape[2:]) >= 2 * SMALLEST_POOLED else x
 
 
 class VGG(Network):
@@ -60,11 +67,15 @@ class VGG(Network):
 
     def forward(self, image: Float[Tensor, "n c h w"]) -> Knowledge:
         features: list[Tensor] = []
+        halved = Halved()
         x = image
         for name in self.stages:
-            if features and min(x.shape[2:]) >= 2 * SMALLEST_POOLED:
-                x = F.max_pool2d(x, 2)
-            x = getattr(self, name)(x)
+            x = getattr(self, name)(halved(x) if features else x)
             features.append(x)
         embedding = x.mean((2, 3))
         return Knowledge(tuple(features), embedding, self.classifier(embedding))
+
+    def tail(self) -> nn.Module:
+        if len(self.stages) == 1:
+            return super().tail()  # no tap shows what its stage is given
+        return nn.Sequential(Halved(), getattr(self, self.stages[-1]), pooled(), self.classifier)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from uniads.knowledge import Knowledge
 from uniads.model.base import Network
-from uniads.model.stages import init_convolutions, plan_channels, stack
+from uniads.model.stages import init_convolutions, plan_channels, pooled, stack
 
 
 class PreactBlock(nn.Module):
@@ -79,3 +79,6 @@ class WideResNet(Network):
             features.append(getattr(self, name)(features[-1]))
         embedding = F.relu(self.bn1(features[-1]), inplace=True).mean((2, 3))
         return Knowledge(tuple(features), embedding, self.fc(embedding))
+
+    def tail(self) -> nn.Module:
+        return nn.Sequential(getattr(self, self.stages[-1]), self.bn1, nn.ReLU(inplace=True), pooled(), self.fc)

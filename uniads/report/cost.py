@@ -1,6 +1,135 @@
-"""What a search cost, and how much less that is than what it is compared with."""
+"""What a search cost in epochs and in floating-point operations, what it saved, and compared with what."""
 
-from uniads.search import Result
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from rich.table import Table
+from typing_extensions import Self
+
+from uniads.search import Result, Status, Trial
+
+
+@dataclass(frozen=True)
+class Amount:
+    """Training done, or not done.
+
+    Attributes:
+        epochs: passes over the training set.
+        flops: floating-point operations of the student forward and backward and of the teacher forward.
+    """
+
+    epochs: float = 0.0
+    flops: float = 0.0
+
+    def __add__(self, other: "Amount") -> "Amount":
+        return Amount(self.epochs + other.epochs, self.flops + other.flops)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Where the training went that every candidate would get without halving and rejection.
+
+    spent + halved + rejected + failed = candidates x epochs of the top rung.
+
+    Attributes:
+        rungs: spent at each rung, by its epochs; what a candidate had before it came to the rung is not in it.
+        halved: saved because candidates that completed a rung were not promoted.
+        rejected: saved because candidates were rejected, the rest of the rung and all rungs above.
+        failed: not done because candidates failed; their own work is unknown and counts nothing.
+        top: each candidate trained to the top rung.
+        full: each candidate trained with the full recipe.
+        final: the final training, if there was one.
+    """
+
+    rungs: Mapping[int, Amount]
+    halved: Amount
+    rejected: Amount
+    failed: Amount
+    top: Amount
+    full: Amount
+    final: Amount
+
+    @property
+    def spent(self) -> Amount:
+        """Everything that the search trained, each epoch once."""
+        return sum(self.rungs.values(), Amount())
+
+    @classmethod
+    def of(cls, result: Result, top: int, full: int, final: Amount | None = None) -> Self:
+        """The cost of a search.
+
+        A candidate's epoch costs what its trials measured; candidates of which none did count no operations.
+
+        Args:
+            result: of the search.
+            top: epochs of the highest rung.
+            full: epochs of the full recipe.
+            final: the final training; None when there was none.
+        """
+        last = {trial.candidate: trial for trial in sorted(result.trials, key=lambda trial: trial.rung)}
+        each = {name: _epoch_flops(t for t in result.trials if t.candidate == name) for name in last}
+        ran = dict.fromkeys(last, 0.0)
+        for trial in result.trials:
+            ran[trial.candidate] += trial.epochs_spent
+
+        def total(epochs: Callable[[Trial], float], *statuses: Status) -> Amount:
+            chosen = [trial for trial in last.values() if trial.status in statuses]
+            amounts = (Amount(epochs(t), epochs(t) * each[t.candidate]) for t in chosen)
+            return sum(amounts, Amount())
+
+        def left(trial: Trial) -> float:
+            return top - ran[trial.candidate]
+
+        return cls(
+            rungs=_per_rung(result),
+            halved=total(left, Status.COMPLETED),
+            rejected=total(left, Status.REJECTED),
+            failed=total(left, Status.FAILED),
+            top=total(lambda trial: top, *Status),
+            full=total(lambda trial: full, *Status),
+            final=final or Amount(),
+        )
+
+
+def _per_rung(result: Result) -> dict[int, Amount]:
+    amounts: dict[int, Amount] = {}
+    for trial in result.trials:
+        amounts[trial.epochs] = amounts.get(trial.epochs, Amount()) + Amount(trial.epochs_spent, trial.flops)
+    return dict(sorted(amounts.items()))
+
+
+def _epoch_flops(trials: Iterable[Trial]) -> float:
+    return max((trial.outcome.get("epoch_flops", 0.0) for trial in trials), default=0.0)
+
+
+def cost_table(cost: Cost) -> Table:
+    """The cost for a terminal. Factors are what each baseline costs relative to the search."""
+    table = Table(title="Cost", title_justify="left")
+    for name in ("", "epochs", "FLOPs", "factor in epochs", "factor in FLOPs"):
+        table.add_column(name, justify="right" if name else "left")
+    for epochs, amount in cost.rungs.items():
+        table.add_row(f"trained to {epochs} epochs", *_numbers(amount))
+    table.add_row("the search", *_numbers(cost.spent), end_section=True)
+    if cost.final.epochs:
+        table.add_row("final training", *_numbers(cost.final), end_section=True)
+    for name, saved in (("halving", cost.halved), ("rejection", cost.rejected), ("failures", cost.failed)):
+        table.add_row(f"not trained, by {name}", *_numbers(saved))
+    table.add_section()
+    for name, baseline in (("to the top rung", cost.top), ("with the full recipe", cost.full)):
+        table.add_row(f"each candidate {name}", *_numbers(baseline), *_factors(baseline, cost.spent))
+        if cost.final.epochs:
+            table.add_row("  with the final training", "", "", *_factors(baseline, cost.spent + cost.final))
+    return table
+
+
+def _numbers(amount: Amount) -> tuple[str, str]:
+    return f"{amount.epochs:,.4g}" if amount.epochs < 1e4 else f"{amount.epochs:,.0f}", f"{amount.flops:.3g}"
+
+
+def _factors(baseline: Amount, spent: Amount) -> tuple[str, str]:
+    pairs = ((baseline.epochs, spent.epochs), (baseline.flops, spent.flops))
+    epochs, flops = (f"{whole / part:.1f}" if part else "-" for whole, part in pairs)
+    return epochs, flops
 
 
 def cost_sentence(result: Result, full_epochs: int, final_epochs: float) -> str:

@@ -1,60 +1,80 @@
-"""The Pareto front as a picture."""
+"""How pictures look, and how they are written: the same bytes for the same numbers."""
 
+import base64
+from io import BytesIO
+from math import ceil
 from pathlib import Path
+from typing import Any
 
+from matplotlib import rc_context
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FormatStrFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from uniads.search import Result
+BLUE, RED, GREY, LIGHT = "#2a6f97", "#c8553d", "#8d99ae", "#d9dee7"
+STYLE: dict[Any, Any] = {
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#555555",
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "grid.color": "#eceff4",
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "svg.hashsalt": "uniads",
+}
 
 
-def pareto_figure(result: Result, title: str, target: float | None) -> Figure:
-    """Validation loss over parameters: all completed trials, each rung a shade, the front of the top rung a line.
+def canvas(width: float, height: float, rows: int = 1, columns: int = 1) -> tuple[Figure, list[Axes]]:
+    """A figure of so many inches and its axes, row by row."""
+    with rc_context(STYLE):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        axes = figure.subplots(rows, columns, squeeze=False)
+    return figure, list(axes.flat)
 
-    Args:
-        result: of a search that has at least one completed trial.
-        title: above the picture.
-        target: the wanted number of parameters, drawn as a line.
-    """
-    figure = Figure(figsize=(7, 4.5), layout="constrained")
-    axes = figure.add_subplot()
-    for rung in range(result.top + 1):
-        trials = result.at(rung)
-        if trials:
-            axes.scatter(
-                [trial.outcome["params"] / 1e6 for trial in trials],
-                [trial.outcome["val_loss"] for trial in trials],
-                s=18 + 14 * rung,
-                color=str(0.75 - 0.75 * (rung + 1) / (result.top + 2)),
-                label=f"after epoch {trials[0].epochs}, n = {len(trials)}",
-            )
-    front = sorted(result.front, key=lambda trial: trial.outcome["params"])
-    axes.plot(
-        [trial.outcome["params"] / 1e6 for trial in front],
-        [trial.outcome["val_loss"] for trial in front],
-        "o-",
-        color="tab:red",
-        markersize=9,
-        markerfacecolor="none",
-        label=f"Pareto front, n = {len(front)}",
-    )
-    for trial in front:
-        axes.annotate(
-            trial.candidate, (trial.outcome["params"] / 1e6, trial.outcome["val_loss"]),
-            xytext=(6, 6), textcoords="offset points", fontsize=8,
-        )  # fmt: skip
-    if target:
-        axes.axvline(target / 1e6, color="tab:blue", linestyle=":", label="target")
-    axes.set(xlabel="parameters (millions)", ylabel="validation cross-entropy (nats)", xscale="log", yscale="log")
+
+def panels(n: int, columns: int, height: float, width: float = 10.0) -> tuple[Figure, list[Axes]]:
+    """A figure of n small axes in rows of ``columns``, each ``height`` inches high."""
+    columns = max(1, min(n, columns))
+    rows = ceil(n / columns)
+    figure, axes = canvas(width, rows * height, rows, columns)
+    for spare in axes[n:]:
+        spare.remove()
+    return figure, axes[:n]
+
+
+def logarithmic(axes: Axes) -> None:
+    """Logarithmic axes with ticks at 1, 2 and 5, written as 1.5M rather than as powers."""
+    axes.set(xscale="log", yscale="log")
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(FormatStrFormatter("%g"))
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter(FuncFormatter(_short))
         axis.set_minor_formatter(NullFormatter())
-    axes.set_title(title, loc="left")
-    axes.legend(fontsize=8)
-    return figure
+
+
+def _short(number: float, position: int | None = None) -> str:
+    for size, sign in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(number) >= size:
+            return f"{number / size:.3g}{sign}"
+    return f"{number:.3g}"
 
 
 def save(figure: Figure, directory: Path, name: str) -> None:
     """Write a figure as PNG and as SVG."""
     figure.savefig(directory / f"{name}.png", dpi=150)
-    figure.savefig(directory / f"{name}.svg")
+    (directory / f"{name}.svg").write_bytes(svg(figure))
+
+
+def svg(figure: Figure) -> bytes:
+    """A figure as SVG, without the date."""
+    stream = BytesIO()
+    with rc_context(STYLE):
+        figure.savefig(stream, format="svg", metadata={"Date": None})
+    return stream.getvalue()
+
+
+def inline(drawn: bytes) -> str:
+    """An SVG as the address of a picture that needs no other file."""
+    return "data:image/svg+xml;base64," + base64.b64encode(drawn).decode()

@@ -1,12 +1,13 @@
 """The first lines of a run: what it works on, and how to change that."""
 
+from math import sqrt
+
 from omegaconf import DictConfig
 
 from uniads.data.base import Data
-from uniads.model.base import count_params
 from uniads.options import options
 from uniads.report.wandb import has_key
-from uniads.teacher import Teacher
+from uniads.teacher import Teacher, published_acc1
 
 
 def data_lines(data: Data, batch_size: int) -> list[str]:
@@ -22,13 +23,47 @@ def data_lines(data: Data, batch_size: int) -> list[str]:
     ]
 
 
-def teacher_line(cfg: DictConfig, teacher: Teacher, acc1: float) -> str:
-    """The teacher, its size and accuracy, and where its weights are from."""
+def teacher_lines(cfg: DictConfig, teacher: Teacher, data: Data) -> list[str]:
+    """The teacher, its size and accuracy, where its weights are from, and a warning if it is worse than published.
+
+    Args:
+        cfg: of the command.
+        teacher: what the student learns from, its accuracy measured.
+        data: what it was measured on.
+    """
+    assert teacher.val_acc1 is not None
     source = "trained just now, kept in" if teacher.trained else "from"
-    return (
-        f"teacher  {cfg.teacher.model._target_.rpartition('.')[2]}: {count_params(teacher.network):,} parameters, "
-        f"validation accuracy {acc1:.2%} ({source} {teacher.file})"
+    seen = ", which may have been trained on those images" if teacher.foreign else ""
+    published = published_acc1(cfg.teacher.model, data)
+    known = "" if published is None else f"; published: {published:.2%} on the test set"
+    params = sum(parameter.numel() for parameter in teacher.network.parameters())
+    line = (
+        f"teacher  {cfg.teacher.model._target_.rpartition('.')[2]}: {params:,} parameters, "
+        f"validation accuracy {teacher.val_acc1:.2%} ({source} {teacher.file}{seen}){known}"
     )
+    if published is None or not clearly_below(teacher.val_acc1, published, len(data.val(1).index)):
+        return [line]
+    advice = (
+        "check that the file is the published one, and its data.mean, data.std and order of classes; "
+        f"its test accuracy: python -m uniads.evaluate checkpoint={teacher.file} +model@model=NAME part=test"
+        if teacher.foreign
+        else f"it was trained for {cfg.teacher.recipe.epochs} epochs as teacher.recipe and trainer say; "
+        "train it longer, or give teacher.checkpoint=FILE"
+    )
+    return [line, f"         warning: this teacher is clearly worse than the published one; {advice}"]
+
+
+def clearly_below(acc1: float, published: float, images: int) -> bool:
+    """Whether an accuracy is below a published one by more than chance explains.
+
+    That is more than three standard errors, 3 · sqrt(p (1 - p) / n), of a network of accuracy p on n images.
+
+    Args:
+        acc1: measured on the images, 0 to 1.
+        published: p, 0 to 1.
+        images: n.
+    """
+    return published - acc1 > 3 * sqrt(published * (1 - published) / images)
 
 
 def logging_line() -> str:

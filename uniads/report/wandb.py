@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from hashlib import sha256
 from netrc import NetrcParseError, netrc
 from pathlib import Path
 from typing import Any
@@ -37,8 +38,11 @@ class SearchRun(Watcher):
 
     def __init__(self, run: Any) -> None:
         self.run = run
+        self._logged = float(run.summary.get("epochs", 0)) if run.resumed else 0.0
 
     def finish(self, generation: int, rung: int, trials: Sequence[Trial], result: Result) -> None:
+        if result.epochs <= self._logged:
+            return  # replayed from the ledger, and in the resumed run's history already
         losses = [trial.values[0] for trial in trials if trial.values]
         self.run.log(
             {
@@ -62,28 +66,58 @@ class SearchRun(Watcher):
 
 @contextmanager
 def search_run(directory: Path, name: str, config: Mapping[str, Any]) -> Iterator[SearchRun]:
-    """An open W&B run for one search, closed whatever happens."""
-    run = _opened(directory, name, "search", config)
+    """An open W&B run for one search, closed whatever happens; an error ends it as failed."""
+    run = _opened(directory, name, _group(directory, name), "search", config)
     try:
         yield SearchRun(run)
-    finally:
-        run.finish()
+    except BaseException:
+        run.finish(exit_code=1)
+        raise
+    run.finish()
+
+
+class TrainingLogger(WandbLogger):
+    """Lightning's logger for one training, whose run ends with the training: as failed when it raised."""
+
+    _ended = False
+
+    def finalize(self, status: str) -> None:
+        super().finalize(status)
+        if not self._ended:
+            self._ended = True
+            self.experiment.finish(exit_code=int(status != "success"))
 
 
 def training_logger(directory: str, name: str, config: Mapping[str, Any]) -> WandbLogger:
-    """Lightning's logger for one full training."""
+    """The logger of one full training; the final one of a search is in the search's group, others in their pair's."""
     wandb.finish()  # or a second training in this process would log into the first one's run
-    return WandbLogger(experiment=_opened(Path(directory), name, "training", config))
+    place = Path(directory)
+    group = _group(place.parent, name) if (place.parent / "ledger.jsonl").exists() else name
+    return TrainingLogger(experiment=_opened(place, name, group, "training", config))
 
 
-def _opened(directory: Path, name: str, job_type: str, config: Mapping[str, Any]) -> Any:
+def _group(search: Path, name: str) -> str:
+    return f"{name}-{run_id(search, 'search')}"
+
+
+def run_id(directory: Path, job_type: str) -> str:
+    """The same for the same directory, so that what is resumed goes on in its run."""
+    return sha256(f"{job_type} {directory.resolve()}".encode()).hexdigest()[:12]
+
+
+def _opened(directory: Path, name: str, group: str, job_type: str, config: Mapping[str, Any]) -> Any:
+    # A sweep's agent has chosen run and group already.
+    ours: dict[str, Any] = (
+        {} if os.environ.get("WANDB_SWEEP_ID") else {"id": run_id(directory, job_type), "group": group}
+    )
     return wandb.init(
         project="uniads",
-        group=name,
         job_type=job_type,
         name=name,
         dir=directory,
         mode="online" if has_key() else "offline",
+        resume="allow" if ours and has_key() else None,
         config=dict(config),
         settings=QUIET,
+        **ours,
     )

@@ -1,5 +1,7 @@
 """python -m uniads.search +pair=wrn40_2-wrn16_2: search a student and its distillation, then train the best in full."""
 
+from contextlib import closing
+
 from omegaconf import DictConfig
 from rich.console import Console
 
@@ -14,18 +16,22 @@ def main(cfg: DictConfig) -> None:
     """Search, report, and train the chosen candidate."""
     console = Console()
     setup = searching.Setup.of(cfg)
-    searching.introduce(setup, console)
-    with search_run(setup.directory, setup.shared.pair, cfg) as run:
-        result = searching.run_search(setup, run, console)
-        run.conclude(result)
+    with closing(setup.launch), closing(searching.opened(setup)) as ledger:
+        searching.introduce(setup, console)
+        with search_run(setup.directory, setup.shared.pair, cfg) as run:
+            result = searching.run_search(setup, ledger, run, console)
+            run.conclude(result)
     searching.report(setup, result, console)
-    if result.best is None:
+    interrupted = result.stopped == INTERRUPTED
+    if result.best is None and not interrupted:
         raise ValueError(
             f"no candidate reached the top rung ({result.stopped}); see {setup.directory / 'ledger.jsonl'}"
         )
-    wanted = cfg.final and result.stopped != INTERRUPTED
-    final = searching.train_best(setup, result.best, console) if wanted else None
+    best = result.best if cfg.final and not interrupted else None
+    final = searching.train_best(setup, best, console) if best else None
     searching.conclude(setup, result, final, console)
+    if interrupted:
+        raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

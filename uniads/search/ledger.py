@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ class Ledger:
         found, entries = _repaired(path)
         if found is not None and not force:
             _check(path, found, wanted)
-        self._file = path.open("a", encoding="utf-8")
+        self._file = path.open("ab", buffering=0)
         if found is None:
             self._write({"row": "header", "fingerprint": wanted})
         for entry in entries:
@@ -71,7 +72,11 @@ class Ledger:
         return known
 
     def append(self, trial: Trial) -> None:
-        """Record an ended trial."""
+        """Record an ended trial.
+
+        Raises:
+            OSError: the disk is full; the file is as it was before.
+        """
         if self.path:
             self._write({"row": "trial", **trial.row()})
         self._remember(trial)
@@ -99,13 +104,32 @@ class Ledger:
             self.weights[generation:] = [weights]
 
     def _write(self, row: Mapping[str, Any]) -> None:
-        self._file.write(json.dumps(row, allow_nan=False) + "\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        line = (json.dumps(row, allow_nan=False) + "\n").encode()
+        before = os.fstat(self._file.fileno()).st_size
+        try:
+            while line:
+                line = line[self._file.write(line) :]
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            with suppress(OSError):
+                self._file.truncate(before)
+            raise OSError(
+                f"{self.path} can't be written: {error.strerror}; its rows are whole, so make room and go on with the "
+                "same command and the same directory"
+            ) from error
 
 
 def read(path: Path) -> tuple[dict[str, Any], list[Trial]]:
     """The fingerprint and the trials of a ledger file, without opening it for writing. It may end in ``.gz``.
+
+    Raises:
+        ValueError: there is no ledger at the path, or it is damaged.
+    """
+    return read_all(path)[:2]
+
+
+def read_all(path: Path) -> tuple[dict[str, Any], list[Trial], list[Weights]]:
+    """Like ``read``, with the sampling weights after each generation.
 
     Raises:
         ValueError: there is no ledger at the path, or it is damaged.
@@ -116,7 +140,11 @@ def read(path: Path) -> tuple[dict[str, Any], list[Trial]]:
     if path.suffix == ".gz":
         data = gzip.decompress(data)
     found, entries = _parsed(path, data.rpartition(b"\n")[0])
-    return found or {}, [entry for entry in entries if isinstance(entry, Trial)]
+    weights: list[Weights] = []
+    for entry in entries:
+        if not isinstance(entry, Trial):
+            weights[entry[0] :] = [entry[1]]
+    return found or {}, [entry for entry in entries if isinstance(entry, Trial)], weights
 
 
 def _locked(path: Path) -> FileLock:

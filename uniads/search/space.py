@@ -1,7 +1,7 @@
 """A search space maps override keys to allowed values; a genome is a tuple of indices into them."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -93,6 +93,8 @@ class SearchSpace:
         repair: maps any point to a legal one with the same keys, and legal points to themselves. Two points that are
             repaired to one are one candidate.
         admits: whether a legal point may be trained at all, such as a cap on parameters.
+        active: whether a key has an effect at a point; overrides leave out those that have none.
+        seeded: keys that draws leave at their first value; others come from warm starts, crossover and mutation.
 
     Raises:
         ValueError: there is no dimension, or a dimension has no value or one twice.
@@ -103,12 +105,16 @@ class SearchSpace:
         dimensions: Mapping[str, Sequence[Value]],
         repair: Callable[[Point], Point] = _same,
         admits: Callable[[Point], bool] | None = None,
+        active: Callable[[Point, str], bool] | None = None,
+        seeded: Collection[str] = (),
     ) -> None:
         self.dimensions = tuple(Dimension(key, tuple(values)) for key, values in dimensions.items())
         if not self.dimensions:
             raise ValueError("the search space is empty; give it at least one key with two values")
         self._repair = repair
         self._admits = admits
+        self._active = active or (lambda point, key: True)
+        self._seeded = frozenset(seeded)
 
     @property
     def size(self) -> int:
@@ -141,21 +147,22 @@ class SearchSpace:
 
     def overrides(self, genome: Genome) -> tuple[str, ...]:
         """A genome's spelling as Hydra overrides."""
-        return tuple(spell(key, value) for key, value in self.point(genome).items())
+        point = self.point(genome)
+        return tuple(spell(key, value) for key, value in point.items() if self._active(point, key))
 
     def draw(self, rng: Random, weights: Weights | None = None) -> Genome:
         """A repaired genome; each gene is drawn by its weights, or evenly."""
         genes = []
         for position, dimension in enumerate(self.dimensions):
             weight = weights[position] if weights else None
-            genes.append(rng.choices(range(len(dimension.values)), weight)[0])
+            genes.append(0 if dimension.key in self._seeded else rng.choices(range(len(dimension.values)), weight)[0])
         return self.repaired(tuple(genes))
 
     def fill(self, n: int, rng: Random) -> list[Genome]:
         """Return n repaired genomes in which every gene takes its values about equally often (a Latin design)."""
         columns = []
         for dimension in self.dimensions:
-            levels = len(dimension.values)
+            levels = 1 if dimension.key in self._seeded else len(dimension.values)
             column = [index % levels for index in range(n - n % levels)] + rng.sample(range(levels), n % levels)
             rng.shuffle(column)
             columns.append(column)

@@ -50,8 +50,7 @@ class Algorithm(ABC):
         """
         rng = Random(f"{self.seed}-{generation}")
         first = [genome for genome in self.start if self._new(genome)]
-        spread = self.space.fill(max(n - len(first), 0), rng) if generation == 0 else []
-        plan = iter([*first, *spread])
+        plan = iter([*first, *self.plan(generation, max(n - len(first), 0), rng)])
         asked: list[Genome] = []
         misses = 0
         while len(asked) < n and misses < PATIENCE:
@@ -77,6 +76,10 @@ class Algorithm(ABC):
         found = rng.sample(left, min(n, len(left)))
         self._asked.update(found)
         return found
+
+    def plan(self, generation: int, n: int, rng: Random) -> list[Genome]:
+        """Genomes to ask for before any proposal, in order: n spread evenly over the space in generation 0."""
+        return self.space.fill(n, rng) if generation == 0 else []
 
     @abstractmethod
     def propose(self, rng: Random, weights: Weights | None) -> Genome:

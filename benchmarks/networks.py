@@ -1,0 +1,93 @@
+"""The pair that the step is measured with, and the steps of this package's trainings."""
+
+from argparse import ArgumentParser, Namespace
+from copy import deepcopy
+from typing import NamedTuple
+
+import torch
+
+import uniads
+from benchmarks.naive import Step, update
+from uniads.data.base import Data
+from uniads.distiller.base import Context, Distiller
+from uniads.frozen import Teacher
+from uniads.knowledge import Batch
+from uniads.learner import Learner
+from uniads.model.base import Network
+from uniads.recipe import Recipe
+
+CLASSES = 100
+
+
+class Networks(NamedTuple):
+    """A teacher, a student that is copied for every row, and how it is trained."""
+
+    teacher: Network
+    student: Network
+    recipe: Recipe
+    data: Data
+
+    def own(self) -> Network:
+        """A student of its own."""
+        return deepcopy(self.student)
+
+    def distiller(self, name: str) -> Distiller:
+        """A distiller with its adapters, on the device of the networks."""
+        made: Distiller = uniads.build("distiller", name)
+        device = next(self.teacher.parameters()).device
+        image = torch.zeros(2, self.data.channels, *self.data.size, device=device)
+        student = self.own().eval()
+        with torch.no_grad():
+            mine, theirs = student(image), self.teacher(image)
+        batch = Batch(image, torch.zeros(2, dtype=torch.long, device=device), torch.arange(2, device=device))
+        labels = self.data.label(train=True)
+        made.adapt(Context(student, self.teacher, mine, theirs, batch, len(labels), 64, self.own, labels))
+        return made.to(device)
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Which pair, and how large a batch."""
+    parser.add_argument("--teacher", default="wrn_40_2")
+    parser.add_argument("--student", default="wrn_16_2")
+    parser.add_argument("--batch", type=int, default=64)
+
+
+def networks(arguments: Namespace, images: int, device: str = "cpu", **data: object) -> Networks:
+    """The pair and fake images of 32x32 pixels in 100 classes.
+
+    Args:
+        arguments: with ``teacher``, ``student``, ``batch`` and ``seed``.
+        images: at least so many to train on.
+        device: where the networks are.
+        data: more settings of the data.
+    """
+    torch.manual_seed(arguments.seed)
+    teacher: Network = uniads.build("model", arguments.teacher, num_classes=CLASSES).eval().requires_grad_(False)
+    student: Network = uniads.build("model", arguments.student, num_classes=CLASSES)
+    size = max(images * 10 // 9 + CLASSES, 2 * CLASSES)
+    made: Data = uniads.build("data", "fake", num_classes=CLASSES, train_size=size, test_size=CLASSES, **data)
+    return Networks(teacher.to(device), student.to(device), uniads.build("recipe", "crd"), made)
+
+
+def learner_step(
+    student: Network, teacher: Teacher | None, distiller: Distiller, recipe: Recipe, half: bool = False
+) -> Step:
+    """A step as a training of this package runs it, Lightning's loop apart.
+
+    Args:
+        student: trained in place.
+        teacher: asked in every step.
+        distiller: on the student's device.
+        recipe: for its optimizer.
+        half: whether under autocast to bfloat16, as with ``trainer.precision=bf16-mixed``.
+    """
+    device = next(student.parameters()).device
+    learner = Learner(student, distiller, recipe, recipe.epochs, CLASSES, teacher).to(device)
+    optimizer = recipe.optimizer([*learner.student.parameters(), *distiller.parameters()])
+
+    def step(batch: Batch) -> None:
+        with torch.autocast(device.type, torch.bfloat16, enabled=half):
+            loss = learner.training_step(batch, 0)["loss"]
+        update(optimizer, loss)
+
+    return step

@@ -1,0 +1,80 @@
+"""Many trainings as the paper's kind of table."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from uniads.report.published import _table, published
+from uniads.report.trainings import grouped, trainings, write_trainings
+
+
+def trained(folder: Path, seed: int, acc1: float, method: str = "kd", given: tuple[str, ...] = (), **more: Any) -> None:
+    """What one training leaves."""
+    place = folder / f"{method}-{seed}-{len(list(folder.glob('*')))}"
+    (place / ".hydra").mkdir(parents=True)
+    cfg = {
+        "pair": "wrn40_2-wrn16_2", "seed": seed, "epochs": 240, "recipe": {"lr": 0.05}, "data": {"seed": "${seed}"},
+        "paths": {"run_dir": str(place)},
+    } | more  # fmt: skip
+    choices = {"data": "cifar100", "distiller": method, "recipe": "crd"}
+    outcome = {
+        "test_acc1_last": acc1, "test_acc1_best": acc1 + 0.01, "val_acc1": None, "params": 703284, "epochs": 240,
+        "rejected": None,
+    }  # fmt: skip
+    (place / ".hydra/config.yaml").write_text(yaml.safe_dump(cfg))
+    (place / ".hydra/hydra.yaml").write_text(yaml.safe_dump({"hydra": {"runtime": {"choices": choices}}}))
+    (place / ".hydra/overrides.yaml").write_text(yaml.safe_dump(["+pair=wrn40_2-wrn16_2", *given]))
+    (place / "outcome.json").write_text(json.dumps(outcome))
+
+
+def test_a_mean_is_over_seeds_alone(tmp_path: Path) -> None:
+    for seed, acc1 in enumerate((0.74, 0.75, 0.76)):
+        trained(tmp_path, seed, acc1)
+    trained(tmp_path, 0, 0.9, recipe={"lr": 0.1}, given=("recipe.lr=0.1",))
+    trained(tmp_path, 0, 0.7, "plain")
+    long, matrix = write_trainings(tmp_path)
+    rows = {str(row[2]): dict(zip(long.columns, row, strict=True)) for row in long.rows}
+    assert set(rows) == {"kd (recipe.lr=0.05)", "kd (recipe.lr=0.1)", "plain"}
+    kd = rows["kd (recipe.lr=0.05)"]
+    assert (kd["n"], kd["seeds"]) == (3, "0 1 2")
+    assert (kd["test, last epoch"], kd["test, best epoch"]) == ("75.00 (1.00)", "76.00 (1.00)")
+    assert kd["validation, last epoch"] is None
+    assert kd["published"] == "74.92 [crd]"
+    assert "arXiv:1910.10699" in str(kd["source"])
+    assert rows["kd (recipe.lr=0.1)"]["published"] is None, "another recipe is not the published training"
+    assert rows["plain"]["test, last epoch"] == "70.00", "one training has no deviation"
+    assert matrix.columns == ("method", "wrn40_2-wrn16_2")
+    assert ("plain", "70.00, n = 1 [73.26 crd]") in matrix.rows
+    for name in ("trainings", "methods_cifar100"):
+        assert all((tmp_path / "report" / f"{name}.{kind}").exists() for kind in ("csv", "md", "tex"))
+
+
+def test_a_seed_counts_once(tmp_path: Path) -> None:
+    trained(tmp_path, 0, 0.5)
+    trained(tmp_path, 0, 0.6)
+    assert [[training.outcome["test_acc1_last"] for training in group] for group in grouped(trainings(tmp_path))] == [
+        [0.6]
+    ]
+
+
+def test_a_directory_without_trainings_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"neither a ledger\.jsonl nor .* python -m uniads\.train -m"):
+        trainings(tmp_path)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "ledger.jsonl").touch()
+    with pytest.raises(ValueError, match=r"add directory=.*run"):
+        trainings(tmp_path)
+
+
+def test_published_numbers_have_sources() -> None:
+    cells = [cell for data in _table()["data"].values() for method in data.values() for cell in method.values()]
+    assert len(cells) > 100
+    for cell in cells:
+        assert cell
+        assert set(cell) <= set(_table()["sources"])
+        assert all(50 < number < 90 for number in cell.values())
+    assert published("cifar100", "dist", "resnet32x4-resnet8x4") == {"dist": 76.31, "uniads": 75.79}
+    assert published("digits", "kd", "wrn40_2-wrn16_2") == {}

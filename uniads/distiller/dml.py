@@ -1,0 +1,82 @@
+"""Peers that learn from each other."""
+
+from typing import ClassVar, final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from uniads.distiller.base import Context, full
+from uniads.distiller.term import Term
+from uniads.flops import forward_flops
+from uniads.knowledge import Batch, Knowledge
+from uniads.model.base import laid_out
+
+
+@final
+class Dml(Term):
+    """Σ_{i ≥ 2} CE(z_i) + weight / (K - 1) · Σ_i Σ_{j ≠ i} KL(softmax(z_j) || softmax(z_i)), in nats.
+
+    Network 1 of the K is the student; its CE(z_1) is the task loss. The others are its peers: the same architecture,
+    newly drawn, shown the same images, and trained in the same optimizer. All are means over the batch. p_j has no
+    gradient in KL(p_j || p_i), so each network is only pulled, as if they were updated one by one.
+
+    The authors' TensorFlow code updates all networks from the same forward pass, too, but lets the gradient into both
+    sides of the KL, adds 1e-8 inside the logarithm, does not divide by K - 1, smooths labels by 0.1 and uses Adam.
+
+    There is no teacher. Peers are in no exported student and no count of parameters. Only the student is reported.
+
+    Source: Zhang et al., arXiv:1706.00384, Eq. 2 to 8.
+
+    Args:
+        weight: of the KL terms, 0 or more; 0 removes all of the above.
+        peers: K - 1, at least 1.
+
+    Raises:
+        ValueError: there is no peer.
+    """
+
+    knowledge: ClassVar[str] = "logits"
+    needs_teacher = False
+    needs_features = False
+
+    def __init__(self, weight: float = 1.0, peers: int = 1) -> None:
+        super().__init__(weight)
+        if peers < 1:
+            raise ValueError(f"distiller.dml.peers must be at least 1, got {peers}")
+        self.count = peers
+        self.peers = nn.ModuleList()
+        self._flops = 0
+
+    @property
+    def flops(self) -> int:
+        return self._flops
+
+    def formula(self) -> str:
+        return f"{self.count} peers' cross-entropy + {self.weight / self.count:g} * Σ kl(one network, another)"
+
+    def adapt(self, context: Context) -> None:
+        self.peers = nn.ModuleList(context.build() for _ in range(self.count))
+        self._layouts = [laid_out(peer) for peer in self.peers]
+        self._flops = sum(forward_flops(peer, context.batch.image[:1]) for peer in self.peers)
+
+    def forward(self, student: Knowledge, teacher: Knowledge, batch: Batch) -> Tensor:
+        said = [
+            peer(batch.image.contiguous(memory_format=layout)).logits
+            for peer, layout in zip(self.peers, self._layouts, strict=True)
+        ]
+        with torch.autocast(student.logits.device.type, enabled=False):
+            own = torch.stack([F.cross_entropy(full(logits), batch.label) for logits in said]).sum()
+            return own + self.weight / self.count * _pulls([full(logits) for logits in (student.logits, *said)])
+
+
+def _pulls(logits: list[Tensor]) -> Tensor:
+    """Σ_i Σ_{j ≠ i} KL(softmax(z_j) || softmax(z_i)), mean over the batch; no gradient in z_j."""
+    logs = [z.log_softmax(1) for z in logits]
+    kls = [
+        F.kl_div(mine, other.detach(), reduction="batchmean", log_target=True)
+        for i, mine in enumerate(logs)
+        for j, other in enumerate(logs)
+        if i != j
+    ]
+    return torch.stack(kls).sum()

@@ -1,0 +1,54 @@
+"""One node at every feature map but the stem's."""
+
+from collections.abc import Callable
+from typing import ClassVar, final
+
+import torch
+from torch import Tensor, nn
+
+from uniads.distiller.base import Context
+from uniads.distiller.node import Node
+from uniads.distiller.term import Term
+from uniads.knowledge import Batch, Knowledge
+
+
+@final
+class Middle(Term):
+    """Σ_i node(f_i) over the taps i = 1, 2, ...: map i of the student with map i of the teacher.
+
+    Where one network has more taps, those at its end have no partner and are not used, as in RepDistiller.
+
+    Args:
+        node: makes the node of a tap, such as ``functools.partial(Node, "feature", L2(), {})``.
+    """
+
+    knowledge: ClassVar[str] = "feature maps f1, f2, ..."
+
+    def __init__(self, node: Callable[..., Node]) -> None:
+        super().__init__(node().weight)
+        self._node = node
+        self.nodes = nn.ModuleList()
+
+    def formula(self) -> str:
+        return self._node().formula().replace("features[-1]", "features[1]") + " + likewise for features[2], ..."
+
+    def adapt(self, context: Context) -> None:
+        """Make a node for each pair of taps.
+
+        Raises:
+            ValueError: a network has no tap beside the stem's.
+        """
+        mine, theirs = context.student_knowledge, context.taught
+        taps = min(len(mine.features), len(theirs.features))
+        if taps < 2:
+            raise ValueError(
+                f"there is no feature map beside the stem's: the student has {len(mine.features)} and the teacher "
+                f"{len(theirs.features)}; name more taps, or choose a distiller that compares embeddings or logits"
+            )
+        self.nodes = nn.ModuleList([self._node(tap=tap) for tap in range(1, taps)])
+        for node in self.nodes:
+            assert isinstance(node, Node)
+            node.adapt(mine, theirs)
+
+    def forward(self, student: Knowledge, teacher: Knowledge, batch: Batch) -> Tensor:
+        return torch.stack([node(student, teacher) for node in self.nodes]).sum()

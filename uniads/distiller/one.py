@@ -1,0 +1,106 @@
+"""Branches that teach each other through their gated ensemble."""
+
+from math import exp
+from typing import ClassVar, final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from uniads.distiller.base import Context, full
+from uniads.distiller.term import Term
+from uniads.flops import forward_flops
+from uniads.knowledge import Batch, Knowledge
+from uniads.model.base import Network, laid_out
+
+
+@final
+class One(Term):
+    """Σ_{k ≥ 2} CE(z_k) + CE(z_e) + weight · w · tau² Σ_k KL(softmax(z_e / tau) || softmax(z_k / tau)), in nats.
+
+    Branch 1 is the student; its CE(z_1) is the task loss. Each further branch has a last stage and a classifier of its
+    own, newly drawn, on the student's map before the last stage. z_e = Σ_k g_k z_k with the gate g = softmax(ReLU(
+    BN(linear(mean of that map over its pixels)))). All are means over the batch; z_e has no gradient in the KL. A batch
+    of one is normalised with the gate's running statistics, since it has no variance.
+
+    w = exp(-5 (1 - t / T)²) in epoch t = 0, 1, ..., T = ramp · epochs, and 1 after it: the code's 80 of 300 epochs.
+
+    There is no teacher. Branches and gate are trained with the student; they are in no exported student and no count of
+    parameters. Only the student, branch 1, is reported.
+
+    Source: Lan et al., arXiv:1806.04606, Eq. 3 to 8; the ramp and the detached z_e are their code's, which also adds
+    1e-7 to the softmax of z_e.
+
+    Args:
+        weight: of the KL terms, 0 or more; 0 removes all of the above.
+        branches: the student included, at least 2.
+        tau: temperature, above 0.
+        ramp: share of the epochs, 0 to 1.
+
+    Raises:
+        ValueError: a value is out of its range.
+    """
+
+    knowledge: ClassVar[str] = "logits"
+    needs_teacher = False
+    needs_features = False
+
+    def __init__(self, weight: float = 1.0, branches: int = 3, tau: float = 3.0, ramp: float = 80 / 300) -> None:
+        super().__init__(weight)
+        if branches < 2:
+            raise ValueError(f"distiller.one.branches must be at least 2, the student's own included, got {branches}")
+        if not tau > 0:
+            raise ValueError(f"distiller.one.tau must be above 0, got {tau}")
+        if not 0 <= ramp <= 1:
+            raise ValueError(f"distiller.one.ramp must be a share of the epochs from 0 to 1, got {ramp}")
+        self.count, self.tau, self.ramp = branches, tau, ramp
+        self.rise = 1.0
+        self._flops = 0
+        self.branches = nn.ModuleList()
+
+    @property
+    def flops(self) -> int:
+        return self._flops
+
+    def formula(self) -> str:
+        return (
+            f"{self.count - 1} branches' cross-entropy + ensemble's cross-entropy + {self.weight:g} * rise * "
+            f"{self.tau:g}² * Σ kl(ensemble, branch)"
+        )
+
+    def adapt(self, context: Context) -> None:
+        for _ in range(self.count - 1):
+            network = context.build()
+            assert isinstance(network, Network)
+            branch = network.tail()
+            laid_out(branch)
+            self.branches.append(branch)
+        before = context.student_knowledge.features[-2]
+        self._flops = sum(forward_flops(branch, before[:1]) for branch in self.branches)
+        self.gate = nn.Linear(before.shape[1], self.count)
+        self.norm = nn.BatchNorm1d(self.count)
+
+    def set_epoch(self, epoch: int, epochs: int) -> None:
+        length = self.ramp * epochs
+        self.rise = exp(-5 * (1 - epoch / length) ** 2) if epoch < length else 1.0
+
+    def forward(self, student: Knowledge, teacher: Knowledge, batch: Batch) -> Tensor:
+        before = student.features[-2]
+        logits = torch.stack([full(student.logits), *(full(branch(before)) for branch in self.branches)], 1)
+        ensemble = (self._gates(before).unsqueeze(2) * logits).sum(1)
+        own = torch.stack([F.cross_entropy(z, batch.label) for z in (*logits.unbind(1)[1:], ensemble)]).sum()
+        return own + self.weight * self.rise * self.tau**2 * self._apart(ensemble.detach(), logits)
+
+    def _gates(self, before: Tensor) -> Tensor:
+        """The share of each branch, (n, branches)."""
+        with torch.autocast(before.device.type, enabled=False):
+            x = self.gate(full(before).mean((2, 3)))
+            self.norm.train(self.training and len(before) > 1)
+            gates: Tensor = self.norm(x).relu().softmax(1)
+            return gates
+
+    def _apart(self, ensemble: Tensor, logits: Tensor) -> Tensor:
+        """Σ_k KL(ensemble || branch k), mean over the batch."""
+        wanted = (ensemble / self.tau).log_softmax(1).unsqueeze(1).expand_as(logits)
+        kl = F.kl_div((logits / self.tau).log_softmax(2), wanted, reduction="sum", log_target=True)
+        return kl / len(logits)

@@ -1,0 +1,1 @@
+"""Jobs and the processes they run in: one bad job costs one job."""

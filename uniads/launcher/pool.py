@@ -1,0 +1,123 @@
+"""A launcher whose worker processes may die: each job that kills its worker, or hangs, fails alone."""
+
+import signal
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, final
+
+import cloudpickle
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.singleton import Singleton
+from hydra.core.utils import JobReturn, JobStatus, run_job, setup_globals
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, open_dict
+
+from uniads.launcher.worker import Worker, died
+
+ALARM = getattr(signal, "SIGALRM", 0)
+"""The signal that ends a job whose time is over. Windows has none, and no time limit."""
+
+
+class JobDiedError(Exception):
+    """What a job that never returned is answered with; the message is a row's reason."""
+
+
+@final
+class PoolLauncher(Launcher):
+    """Runs ``n_jobs`` jobs at a time, in spawned worker processes that are used again for the next ones.
+
+    Each worker imports torch once. When a job ends its worker or takes too long, it is FAILED with a ``JobDiedError``,
+    the others go on, and a new worker takes the place of the old one.
+
+    Args:
+        n_jobs: worker processes, 1 or more.
+        timeout: seconds that a job may take, above 0; None for no limit.
+    """
+
+    def __init__(self, n_jobs: int, timeout: float | None = None) -> None:
+        if n_jobs < 1:
+            raise ValueError(f"hydra.launcher.n_jobs must be 1 or more, got {n_jobs}")
+        if timeout is not None and not timeout > 0:
+            raise ValueError(f"hydra.launcher.timeout must be seconds above 0, or null for no limit, got {timeout}")
+        self.timeout = timeout
+        self._workers = [Worker() for _ in range(n_jobs)]
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        self.hydra_context, self.task_function, self.config = hydra_context, task_function, config
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """Run a batch; the first jobs start first. When it is interrupted no job goes on."""
+        # Hydra's state holds resolvers, which the standard pickle refuses.
+        shared = cloudpickle.dumps((self.hydra_context, self.task_function, self.config, Singleton.get_state()))
+        waiting = list(enumerate(job_overrides))[::-1]
+        idle = list(self._workers)
+        running: dict[Future[JobReturn], tuple[int, Worker]] = {}
+        returned: dict[int, JobReturn] = {}
+        try:
+            while waiting or running:
+                while waiting and idle:
+                    number, overrides = waiting.pop()
+                    worker = idle.pop()
+                    job = (initial_job_idx + number, list(overrides), shared, self.timeout)
+                    running[worker.submit(_execute, *job)] = number, worker
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    number, worker = running.pop(future)
+                    returned[number] = self._returned(future, worker)
+                    idle.append(worker)
+        except BaseException:
+            self.close()
+            raise
+        return [returned[number] for number in range(len(job_overrides))]
+
+    def close(self) -> None:
+        """End the workers, and what they are at."""
+        for worker in self._workers:
+            worker.close()
+
+    def _returned(self, future: Future[JobReturn], worker: Worker) -> JobReturn:
+        try:
+            return future.result()
+        except BrokenProcessPool:
+            code = worker.close()
+        except Exception as error:  # on its way from one process to the other
+            return _failed(f"what the job returned can't be read: {type(error).__name__}: {error}")
+        if code == -ALARM:
+            return _failed(f"the job took longer than {self.timeout:g} seconds, the limit in hydra.launcher.timeout")
+        return _failed(died(code))
+
+
+def _failed(reason: str) -> JobReturn:
+    return JobReturn(status=JobStatus.FAILED, _return_value=JobDiedError(reason))
+
+
+def _execute(number: int, overrides: list[str], shared: bytes, timeout: float | None) -> JobReturn:
+    """One job, in a worker, which the system ends when its time is over."""
+    if hasattr(signal, "setitimer"):
+        signal.signal(ALARM, signal.SIG_DFL)  # of Python's own handlers a call that hangs would hear nothing
+        signal.setitimer(signal.ITIMER_REAL, timeout or 0)
+    try:
+        return _composed(number, overrides, shared)
+    finally:
+        if hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _composed(number: int, overrides: list[str], shared: bytes) -> JobReturn:
+    """One job as Hydra runs it. What can't be composed costs one job, too."""
+    hydra_context, task_function, config, state = cloudpickle.loads(shared)
+    setup_globals()
+    Singleton.set_state(state)
+    try:
+        cfg = hydra_context.config_loader.load_sweep_config(config, overrides)
+    except Exception as error:
+        return _failed(f"the configuration of the job is refused: {error}")
+    with open_dict(cfg):
+        cfg.hydra.job.id = f"{cfg.hydra.job.name}_{number}"
+        cfg.hydra.job.num = number
+    HydraConfig.instance().set_config(cfg)
+    settings: dict[str, Any] = {"job_dir_key": "hydra.sweep.dir", "job_subdir_key": "hydra.sweep.subdir"}
+    job = run_job(hydra_context=hydra_context, config=cfg, task_function=task_function, **settings)
+    # Without the configurations: their classes, imported twice by Hydra's scan for plugins, can't always be pickled.
+    return JobReturn(overrides=job.overrides, status=job.status, _return_value=job._return_value)

@@ -1,0 +1,28 @@
+"""The classifier at the end of a network."""
+
+import torch
+from torch import nn
+
+from uniads.knowledge import Knowledge
+
+
+def head_of(network: nn.Module, known: Knowledge) -> nn.Linear:
+    """The linear layer that makes a network's logits out of its embedding; found by trying, whatever its name.
+
+    Args:
+        network: searched from its end.
+        known: what it says of any batch.
+
+    Raises:
+        ValueError: it has no such layer.
+    """
+    for module in reversed(list(network.modules())):
+        if isinstance(module, nn.Linear) and module.in_features == known.embedding.shape[1]:
+            with torch.no_grad():
+                logits = module(known.embedding)
+            if logits.shape == known.logits.shape and torch.allclose(logits, known.logits, rtol=1e-3, atol=1e-3):
+                return module
+    raise ValueError(
+        f"no linear layer of {type(network).__name__} makes its {known.logits.shape[1]} logits out of its embedding of "
+        f"{known.embedding.shape[1]}; name the input of the classifier as the embedding, or choose another distiller"
+    )

@@ -1,0 +1,105 @@
+"""python -m uniads.report.distiller README.md: the table of all distillers, written between the two marks of a file."""
+
+import re
+import sys
+from functools import partial
+from pathlib import Path
+
+import torch
+
+import uniads
+from uniads.context import knowledge_of
+from uniads.distiller.base import Context, Distiller
+from uniads.distiller.composed import Composed
+from uniads.distiller.middle import Middle
+from uniads.distiller.node import Node
+from uniads.distiller.term import Term
+from uniads.knowledge import Batch
+from uniads.model.base import count_params
+from uniads.options import conf_dir, options
+
+BEGIN, END = "<!-- distillers: begin -->", "<!-- distillers: end -->"
+TEACHER, STUDENT = "resnet32x4", "resnet8x4"
+"""The pair that extra parameters are counted for: CIFAR-100, a batch of 64."""
+COLUMNS = ("method", "knowledge", "formula", "weight", "extra parameters", "source", "made of")
+SOURCE = re.compile(r"arXiv:\d{4}\.\d{4,5}|openreview\.net/\S*[\w]")
+
+
+def context() -> Context:
+    """The training that extra parameters are counted for."""
+    teacher, student = (uniads.build("model", name, num_classes=100) for name in (TEACHER, STUDENT))
+    batch = Batch(torch.zeros(2, 3, 32, 32), torch.arange(2), torch.arange(2))
+    label = torch.arange(50_000) % 100
+    known, said = knowledge_of(student, batch.image), knowledge_of(teacher, batch.image)
+    build = partial(uniads.build, "model", STUDENT, num_classes=100)
+    return Context(student, teacher, known, said, batch, len(label), 64, build, label)
+
+
+def rows() -> list[dict[str, str]]:
+    """One row for each distiller, in the order of their names."""
+    told = context()
+    return [_row(name, told) for name in options("distiller")]
+
+
+def _row(name: str, told: Context) -> dict[str, str]:
+    distiller: Distiller = uniads.build("distiller", name)
+    distiller.adapt(told)
+    terms = distiller.terms() if isinstance(distiller, Composed) else {}
+    weights = [f"task {distiller.task:g}", *(f"{label} {term.weight:g}" for label, term in terms.items())]
+    modules = [term for term in terms.values() if not isinstance(term, Node | Middle)]
+    return {
+        "method": f"`{name}`",
+        "knowledge": ", ".join(dict.fromkeys(_knowledge(term) for term in terms.values())) or "-",
+        "formula": f"`{distiller.formula()}`",
+        "weight": ", ".join(weights),
+        "extra parameters": f"{count_params(distiller):,}",
+        "source": ", ".join(dict.fromkeys(SOURCE.findall(_header(name)))) or "-",
+        "made of": "a module" if modules or not isinstance(distiller, Composed) else "nodes" if terms else "nothing",
+    }
+
+
+def _knowledge(term: Node | Term) -> str:
+    if isinstance(term, Term):
+        return term.knowledge
+    if term.source != "feature":
+        return term.source
+    return "last feature map" if term.tap == -1 else f"feature map f{term.tap}"
+
+
+def _header(name: str) -> str:
+    """The comment that an option begins with."""
+    lines = (conf_dir() / "distiller" / f"{name}.yaml").read_text(encoding="utf-8").splitlines()
+    return " ".join(line for line in lines if line.startswith("#"))
+
+
+def table() -> str:
+    """All rows in Markdown."""
+    lines = [COLUMNS, ("---",) * len(COLUMNS), *(tuple(row[name] for name in COLUMNS) for row in rows())]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def written(text: str) -> str:
+    """A text with the table between its marks.
+
+    Raises:
+        ValueError: it lacks a mark.
+    """
+    if not 0 <= text.find(BEGIN) < text.find(END):
+        raise ValueError(f"the file needs the marks {BEGIN} and {END}, in this order, each on a line of its own")
+    before, after = text.split(BEGIN, 1)[0], text.split(END, 1)[1]
+    return f"{before}{BEGIN}\n{table()}\n{END}{after}"
+
+
+def main() -> None:
+    """Write the table into the file of the command line."""
+    if len(sys.argv) != 2:
+        sys.exit("error: give one Markdown file: python -m uniads.report.distiller README.md")
+    file = Path(sys.argv[1])
+    try:
+        file.write_text(written(file.read_text(encoding="utf-8")), encoding="utf-8")
+    except (OSError, ValueError) as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""A table that is written as CSV, Markdown and LaTeX, and shown in HTML."""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isnan
+from pathlib import Path
+
+Cell = str | int | float | None
+
+_LATEX = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Rows under named columns. The CSV file keeps every digit; what is read by people is rounded.
+
+    Attributes:
+        name: of its files.
+        title: what it shows, with units and n.
+        columns: names, with units.
+        rows: one cell a column; None where there is nothing.
+    """
+
+    name: str
+    title: str
+    columns: tuple[str, ...]
+    rows: Sequence[tuple[Cell, ...]]
+
+    @property
+    def numeric(self) -> tuple[bool, ...]:
+        """Which columns hold numbers alone, and are aligned right."""
+        cells = zip(*self.rows, strict=True) if self.rows else [()] * len(self.columns)
+        return tuple(all(not isinstance(cell, str) for cell in column) for column in cells)
+
+    @property
+    def shown(self) -> list[list[str]]:
+        """The rows as people read them."""
+        return [[shown(cell) for cell in row] for row in self.rows]
+
+    def markdown(self) -> str:
+        """The table in GitHub's Markdown."""
+        rule = ["---:" if numeric else "---" for numeric in self.numeric]
+        rows = [[cell.replace("|", r"\|") for cell in row] for row in self.shown]
+        lines = [f"| {' | '.join(row)} |" for row in (self.columns, rule, *rows)]
+        return f"{self.title}\n\n" + "\n".join(lines) + "\n"
+
+    def latex(self) -> str:
+        """The table for LaTeX with the booktabs package."""
+        body = "\n".join(" & ".join(map(_tex, row)) + r" \\" for row in self.shown)
+        head = " & ".join(map(_tex, self.columns))
+        align = "".join("r" if numeric else "l" for numeric in self.numeric)
+        return (
+            f"\\begin{{table}}\n\\caption{{{_tex(self.title)}}}\n\\begin{{tabular}}{{{align}}}\n\\toprule\n"
+            f"{head} \\\\\n\\midrule\n{body}\n\\bottomrule\n\\end{{tabular}}\n\\end{{table}}\n"
+        )
+
+    def write(self, directory: Path) -> None:
+        """Write the three files into a directory."""
+        with (directory / f"{self.name}.csv").open("w", newline="", encoding="utf-8") as stream:
+            csv.writer(stream).writerows([self.columns, *self.rows])
+        (directory / f"{self.name}.md").write_text(self.markdown(), encoding="utf-8")
+        (directory / f"{self.name}.tex").write_text(self.latex(), encoding="utf-8")
+
+
+def shown(cell: Cell) -> str:
+    """A cell as people read it: four significant digits, thousands apart, a dash for nothing."""
+    if cell is None or (isinstance(cell, float) and isnan(cell)):
+        return "–"
+    if isinstance(cell, str):
+        return cell
+    return f"{cell:,}" if isinstance(cell, int) else f"{cell:,.0f}" if 1e4 <= abs(cell) < 1e9 else f"{cell:.4g}"
+
+
+def _tex(text: str) -> str:
+    return "".join(_LATEX.get(sign, sign) for sign in text)
