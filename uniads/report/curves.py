@@ -36,7 +36,7 @@ def curves_figure(
     _panel(left, grid, hypervolume)
     left.set(ylabel="hypervolume (higher is better)")
     _panel(right, grid, regret)
-    right.set(ylabel="regret of the picked student (nats, lower is better)")
+    right.set(ylabel="regret of the pick (nats, lower is better)")
     seeds = len(next(iter(hypervolume.values())))
     figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
     handles, labels = left.get_legend_handles_labels()
