@@ -18,7 +18,7 @@ DASHES = ("-", "--", "-.", ":")
 
 
 def curves_figure(
-    grid: Sequence[float],
+    grid: np.ndarray,
     hypervolume: Mapping[str, np.ndarray],
     regret: Mapping[str, np.ndarray],
     title: str,
