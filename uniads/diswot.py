@@ -108,7 +108,7 @@ class Score:
 
 def _checked(gram: str) -> str:
     if gram not in GRAMS:
-        raise ValueError(f"semantic must be {' or '.join(GRAMS)}, got {gram!r}")
+        raise ValueError(f"search.algorithm.score.semantic must be {' or '.join(GRAMS)}, got {gram!r}")
     return gram
 
 
