@@ -11,7 +11,8 @@ import os
 import subprocess
 import sys
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import product
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -20,10 +21,13 @@ from time import perf_counter
 from benchmarks import reporting
 from uniads.search import (
     NSGA2,
+    Algorithm,
     Halving,
     Ledger,
     Measure,
     Point,
+    Random,
+    RegularizedEvolution,
     Rejection,
     SearchSpace,
     Shrinkage,
@@ -31,6 +35,7 @@ from uniads.search import (
     per_point,
     search,
 )
+from uniads.search.algorithm.tpe import TPE
 from uniads.search.ledger import read
 
 SIZES = (4, 12)
@@ -72,8 +77,16 @@ def table(point: Point, epochs: int) -> dict[str, float]:
     return {"val_loss": 1 / epochs + 1e3 / params + abs(float(str(point["logits.weight"])) - 1) / 100, "params": params}
 
 
-def engine_seconds(file: Path | None, seed: int) -> float:
-    """Seconds per trial of a search with the paper's budget, answered by a table."""
+ALGORITHMS: dict[str, Callable[[SearchSpace, int], Algorithm]] = {
+    "nsga2": NSGA2,
+    "random": Random,
+    "regularized_evolution": RegularizedEvolution,
+    "tpe": TPE,
+}
+
+
+def engine_seconds(algorithm: str, file: Path | None, seed: int) -> tuple[float, int]:
+    """Seconds and trials of a search with the paper's budget, answered by a table."""
     space = paper_like()
     schedule = Halving([3, 8, 24], [20, 8, 4])
     measures = (Measure("val_loss"), Measure("params", 7e5))
@@ -82,7 +95,7 @@ def engine_seconds(file: Path | None, seed: int) -> float:
     result = search(
         space,
         per_point(space, table),
-        NSGA2(space, seed),
+        ALGORITHMS[algorithm](space, seed),
         schedule,
         measures=measures,
         rejection=Rejection(),
@@ -91,21 +104,25 @@ def engine_seconds(file: Path | None, seed: int) -> float:
     )
     taken = perf_counter() - begin
     ledger.close()
-    return taken / len(result.trials)
+    return taken, len(result.trials)
 
 
 def engine_rows(arguments: Namespace, folder: Path) -> list[reporting.Row]:
-    """The engine's time per trial, with the ledger in memory and on disk."""
+    """The engine's time per trial and search, with the ledger in memory and on disk."""
     rows: list[reporting.Row] = []
-    for place in ("memory", "disk, fsynced"):
-        files = [folder / f"{turn}.jsonl" if place != "memory" else None for turn in range(arguments.repeats)]
-        taken = [1e3 * engine_seconds(file, arguments.seed + turn) for turn, file in enumerate(files)]
+    for algorithm, place in product(ALGORITHMS, ("memory", "disk, fsynced")):
+        names = [f"{algorithm}-{turn}.jsonl" for turn in range(arguments.repeats)]
+        files = [folder / name if place != "memory" else None for name in names]
+        searches = [engine_seconds(algorithm, file, arguments.seed + turn) for turn, file in enumerate(files)]
+        taken = [1e3 * seconds / trials for seconds, trials in searches]
         rows.append(
             {
+                "algorithm": algorithm,
                 "ledger": place,
                 "ms per trial": median(taken),
                 "lowest": min(taken),
                 "highest": max(taken),
+                "s per search": median(seconds for seconds, _ in searches),
                 "n": len(taken),
             }
         )

@@ -27,8 +27,7 @@ from scipy.stats import wilcoxon
 
 from benchmarks import reporting
 from benchmarks.problems import PROBLEMS, Pair, Problem
-from uniads.search import NSGA2, Algorithm, Full, Measure, Random, per_point, search
-from uniads.search.algorithm.regularized_evolution import RegularizedEvolution
+from uniads.search import NSGA2, Algorithm, Full, Measure, Random, RegularizedEvolution, per_point, search
 from uniads.search.algorithm.tpe import TPE
 from uniads.search.pareto import hypervolume
 
@@ -151,7 +150,7 @@ def measured(arguments: Namespace) -> tuple[list[reporting.Row], dict[str, dict[
     all_found = {}
     for problem in PROBLEMS:
         name = problem.__name__
-        if name not in arguments.problems:
+        if name not in arguments.problems.split(","):
             continue
         found, taken = {}, {}
         for solver, solve in SOLVERS.items():
@@ -168,8 +167,8 @@ def main() -> None:
     """Measure, print, write."""
     parser = reporting.parser(__doc__, repeats=20, threads=1)
     parser.add_argument("--evaluations", type=int, default=200, help="evaluations of each run")
-    names = [problem.__name__ for problem in PROBLEMS]
-    parser.add_argument("--problems", nargs="+", choices=names, default=names, help="where to search")
+    names = ",".join(problem.__name__ for problem in PROBLEMS)
+    parser.add_argument("--problems", default=names, help=f"where to search, out of {names}")
     arguments = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     rows, found = measured(arguments)

@@ -26,6 +26,9 @@ from uniads.search.surrogate import Surrogate
 POINTS = 200
 """Points of a curve."""
 
+SETTINGS = ["ledger", "algorithms", "seeds", "seed", "answers", "noise"]
+"""What a comparison's result depends on, beside its budget."""
+
 ANSWERS = ("surrogate", "recorded")
 
 
@@ -171,10 +174,10 @@ def _opening(cfg: DictConfig, record: Record, surrogate: Surrogate | None, budge
 def _facts(cfg: DictConfig, ground: Ground, found: Comparison) -> dict[str, Any]:
     """What a reader needs to run the comparison again and to judge it."""
     fits = ground.surrogate.accuracy() if ground.surrogate else []
-    settings = OmegaConf.to_container(cfg, resolve=True)
+    settings = OmegaConf.to_container(OmegaConf.masked_copy(cfg, SETTINGS))
     assert isinstance(settings, dict)
     return {
-        **{str(name): value for name, value in settings.items() if name not in ("paths", "hydra")},
+        **{str(name): value for name, value in settings.items()},
         "epochs": ground.budget,
         "rungs": list(ground.record.rungs),
         "measures": [asdict(measure) for measure in ground.record.measures],

@@ -17,6 +17,8 @@ from uniads.knowledge import Batch, Knowledge
 from uniads.model.base import Network
 from uniads.search.space import Genome
 
+GRAMS = ("class", "channel")
+
 
 def relation(student: Float[Tensor, "n _ _ _"], teacher: Float[Tensor, "n _ _ _"]) -> Float[Tensor, ""]:
     """-||R(F_s F_sᵀ) - R(F_t F_tᵀ)||² / n² of the last feature maps F, flattened to (n, CHW).
@@ -38,10 +40,8 @@ def semantic(student: Float[Tensor, "k _"], teacher: Float[Tensor, "k _"], gram:
     Raises:
         ValueError: ``channel`` is asked for and the numbers of channels differ, or there is no such Gram matrix.
     """
-    if gram == "class":
+    if _checked(gram) == "class":
         return -(_alike(student) - _alike(teacher)).square().sum() / len(student) ** 2
-    if gram != "channel":
-        raise ValueError(f"semantic must be class or channel, got {gram!r}")
     channels = student.shape[1]
     if channels != teacher.shape[1]:
         raise ValueError(
@@ -86,12 +86,15 @@ class Score:
         batch: the images.
         seed: of all weights.
         semantic: see the function of that name.
+
+    Raises:
+        ValueError: there is no such semantic.
     """
 
     def __init__(
         self, build: Callable[[Genome | None], Network], batch: Batch, seed: int, semantic: str = "class"
     ) -> None:
-        self.build, self.batch, self.seed, self.semantic = build, batch, seed, semantic
+        self.build, self.batch, self.seed, self.semantic = build, batch, seed, _checked(semantic)
         self.teacher = self._drawn(None)
 
     def __call__(self, genome: Genome) -> float:
@@ -101,6 +104,12 @@ class Score:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             return self.build(genome).to(self.batch.image.device)
+
+
+def _checked(gram: str) -> str:
+    if gram not in GRAMS:
+        raise ValueError(f"semantic must be {' or '.join(GRAMS)}, got {gram!r}")
+    return gram
 
 
 def _alike(rows: Tensor) -> Tensor:

@@ -15,9 +15,10 @@ from uniads.data.base import Data
 from uniads.data.imagefolder import ImageFolder
 from uniads.data.stream import MOST_WORKERS, usable_workers
 from uniads.fit import data_for, fit
-from uniads.frozen import Frozen, TeacherStore
+from uniads.frozen import Frozen
 from uniads.knowledge import Batch, Knowledge
 from uniads.model.base import Network
+from uniads.teacher_store import TeacherStore
 
 pytestmark = LIGHTNING
 CLASSES = ("ant", "bee", "cat")
@@ -288,7 +289,7 @@ class Means(Network):
 
 def test_what_a_teacher_says_can_be_stored(folder: Path, tmp_path: Path) -> None:
     data = images(folder)
-    store = TeacherStore(Frozen(Means()), tmp_path / "store", data.train(4), features=False)
+    store = TeacherStore(Frozen(Means()), tmp_path / "store", data.train(4))
     batches = data.train(4)
     batches.set_epoch(1)
     for batch in batches:

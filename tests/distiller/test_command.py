@@ -16,7 +16,7 @@ TABLE_3 = ("kd", "fitnet", "at", "sp", "cc", "rkd", "crd", "dist", "srrl", "semc
 
 @pytest.mark.parametrize(
     ("name", "terms", "weight"),
-    [("crd", {"crd", "kd"}, 1), ("at", {"attention", "kd"}, 1), ("semckd", {"semckd", "kd"}, 1)],
+    [("crd", {"crd", "kd"}, 1), ("at", {"attention", "kd"}, 1), ("semckd", {"semckd", "logits", "kd"}, 1)],
 )
 def test_kd_goes_beside_any_distiller(name: str, terms: set[str], weight: float) -> None:
     distiller = instantiate(configured("+pair=resnet56-resnet20", f"distiller={name}", "+also=kd").distiller)

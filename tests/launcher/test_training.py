@@ -98,13 +98,18 @@ def test_a_search_killed_at_random_moments_ends_with_the_same_ledger(run: Run, t
         f"hydra.run.dir={tmp_path / 'killed'}", "launcher=pool",
     ]  # fmt: skip
     rng = random.Random(0)
-    for _ in range(5):
+    for number in (signal.SIGINT, signal.SIGKILL, signal.SIGINT, signal.SIGKILL):
         started = len(list((tmp_path / "killed").rglob("started-*")))
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT) as process:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
             while process.poll() is None and len(list((tmp_path / "killed").rglob("started-*"))) <= started:
                 time.sleep(0.05)
             time.sleep(rng.uniform(0, 2))
-            process.send_signal(signal.SIGKILL)
+            process.send_signal(number)
+            out, _ = process.communicate()
+        assert "Traceback" not in out
+        if process.returncode == 1:
+            assert "go on after an interruption with the same command and hydra.run.dir=" in out
+            assert out.rstrip().endswith("interrupted")
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert rows(tmp_path / "killed") == expected

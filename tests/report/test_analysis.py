@@ -34,11 +34,15 @@ def shuffled(account: Account) -> Account:
 
 def test_every_candidate_is_counted_once_a_gene(account: Account) -> None:
     found = tallies(account)
+    off = {t.candidate for t in account.result.trials if t.genome[WEIGHT] == 0}
+    assert off
     for gene in range(len(account.space.dimensions)):
         mine = [tally for tally in found if tally.gene == gene]
-        assert sum(tally.tried for tally in mine) == account.result.candidates
-        assert sum(tally.front for tally in mine) == len(account.result.front)
-        assert sum(tally.promoted for tally in mine) == len({t.candidate for t in account.result.trials if t.rung > 0})
+        idle = off if gene in (TRANSFORM, DISTANCE, TAU) else set()
+        promoted = {t.candidate for t in account.result.trials if t.rung > 0} - idle
+        assert sum(tally.tried for tally in mine) == account.result.candidates - len(idle)
+        assert sum(tally.front for tally in mine) == sum(t.candidate not in idle for t in account.result.front)
+        assert sum(tally.promoted for tally in mine) == len(promoted)
     diverged = next(tally for tally in found if (tally.gene, tally.value) == (WEIGHT, DIVERGES))
     assert diverged.tried == diverged.rejected > 0
     assert diverged.promoted == diverged.front == 0
@@ -91,6 +95,7 @@ def test_guidance_finds_what_was_planted_and_nothing_in_noise(account: Account) 
     planted = found["logits transform drop"]
     trials, ranks = standing(account)
     has = np.array([trial.genome[TRANSFORM] == DROP for trial in trials])
+    assert not any(trial.genome[TRANSFORM] == DROP and trial.genome[WEIGHT] == 0 for trial in trials)
     assert planted.q <= DISCOVERY
     assert (planted.n, planted.others) == (has.sum(), (~has).sum())
     assert (planted.mine, planted.rest) == (np.median(ranks[has]), np.median(ranks[~has]))

@@ -34,7 +34,7 @@ class Sweep(Callback):
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         told = {name: float(number) for name, number in trainer.callback_metrics.items() if name.startswith("val/")}
-        params = count_params(pl_module.student)
+        params = count_params(pl_module.get_submodule("student"))
         distance = abs(params - self.target) / self.target if self.target else 0.0
         epoch = {"epochs": trainer.current_epoch + 1, "params": params, "objective": 0.0, **told}
         epoch["objective"] = told["val/loss"] + self.weight * distance

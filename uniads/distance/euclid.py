@@ -15,4 +15,5 @@ class Euclid(Distance):
     """
 
     def compute(self, student: Tensor, teacher: Tensor) -> Tensor:
-        return vector_norm((student - teacher).flatten(1), dim=1).mean()
+        length: Tensor = vector_norm((student - teacher).flatten(1), dim=1)
+        return length.mean()

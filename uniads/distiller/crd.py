@@ -98,7 +98,7 @@ class Crd(Loss):
         label = torch.arange(context.index_size) if context.label is None else context.label
         self.register_buffer("label", label, persistent=False)
         self.by_class = context.label is not None
-        counts = label[label >= 0].unique(return_counts=True)[1]
+        counts = label[label >= 0].bincount()
         self.images = int(counts.sum())
         self.k = min(self.negatives, self.images - int(counts.max()))
         if self.k < 1:

@@ -1,32 +1,54 @@
-"""Which genes of a genome have an effect: a term of weight 0 has none, whatever its other genes say."""
+"""Which genes of a genome have an effect.
+
+A term of weight 0 has none, whatever its other genes say; and a published distiller that a search was started with
+leaves the genes of the searched one idle.
+"""
+
+from dataclasses import dataclass
 
 from uniads.search.space import Genome, SearchSpace
 
+DISTILLER = "distiller"
 
-def switches(space: SearchSpace) -> dict[int, int]:
-    """For each gene that can be without effect, the position of the weight that switches it off when it is 0."""
+
+@dataclass(frozen=True)
+class Switch:
+    """A gene that makes others idle.
+
+    Attributes:
+        gene: its position.
+        values: positions of its values that do so.
+        idle: positions of the genes that are then without effect.
+    """
+
+    gene: int
+    values: frozenset[int]
+    idle: frozenset[int]
+
+
+def switches(space: SearchSpace) -> list[Switch]:
+    """The genes of a space that can make others idle."""
     keys = [dimension.key.rpartition("@")[2] for dimension in space.dimensions]
-    paths = {
-        position: keys[position].removesuffix("weight")
-        for position, dimension in enumerate(space.dimensions)
-        if keys[position].endswith(".weight") and 0 in dimension.values
-    }
-    return {
-        gene: weight
-        for gene, key in enumerate(keys)
-        for weight, path in paths.items()
-        if gene != weight and key.startswith(path)
-    }
+    found = []
+    for gene, dimension in enumerate(space.dimensions):
+        if dimension.key == DISTILLER:  # the first value is the one that is searched
+            path, values = f"{DISTILLER}.", frozenset(range(1, len(dimension.values)))
+        elif keys[gene].endswith(".weight") and 0 in dimension.values:
+            path, values = keys[gene].removesuffix("weight"), frozenset([dimension.index(0)])
+        else:
+            continue
+        idle = frozenset(other for other, key in enumerate(keys) if other != gene and key.startswith(path))
+        found.append(Switch(gene, values, idle))
+    return found
+
+
+def optional(space: SearchSpace) -> frozenset[int]:
+    """Positions of the genes that can be without effect."""
+    return frozenset[int]().union(*(switch.idle for switch in switches(space)))
 
 
 def effective(space: SearchSpace, genome: Genome) -> Genome:
     """The genome, with one more value, after all others, for the genes that are without effect."""
-    off = switches(space)
-    return tuple(
-        len(space.dimensions[gene].values) if gene in off and _weight(space, genome, off[gene]) == 0 else index
-        for gene, index in enumerate(genome)
-    )
-
-
-def _weight(space: SearchSpace, genome: Genome, gene: int) -> object:
-    return space.dimensions[gene].values[genome[gene]]
+    pressed = (switch.idle for switch in switches(space) if genome[switch.gene] in switch.values)
+    idle = frozenset[int]().union(*pressed)
+    return tuple(len(space.dimensions[gene].values) if gene in idle else index for gene, index in enumerate(genome))

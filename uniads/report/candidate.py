@@ -16,13 +16,13 @@ from uniads.search.trial import Trial
 
 @dataclass(frozen=True)
 class Term:
-    """One node of a composed distiller.
+    """One term of a composed distiller: a node, or a module with a formula of its own.
 
     Attributes:
-        name: of the node.
-        source: feature, embedding or logits.
+        name: of the term.
+        source: feature, embedding or logits; the class of a module.
         steps: names of its transforms, identities left out.
-        distance: name of its distance.
+        distance: name of its distance; empty for a module.
         weight: of the term.
         tau: its temperature.
     """
@@ -60,11 +60,13 @@ def loss_of(trial: Trial, account: Account, loader: ConfigLoader | None) -> Loss
     except (HydraException, OmegaConfBaseException, ValueError):
         return None
     nodes = {str(name): node for name, node in cfg.distiller.items() if isinstance(node, DictConfig)}
-    terms = tuple(_term(name, node) for name, node in nodes.items() if "source" in node and node.weight)
+    terms = tuple(_term(name, node) for name, node in nodes.items() if node.get("weight"))
     return Loss(distiller.formula(), float(distiller.task), terms)
 
 
 def _term(name: str, node: DictConfig) -> Term:
+    if "source" not in node:
+        return Term(name, node._target_.rpartition(".")[2], (), "", float(node.weight), 1.0)
     steps = [step._target_.rpartition(".")[2] for step in node.transform.values()]
     distance = node.distance._target_.rpartition(".")[2]
     kept = tuple(step for step in steps if step != "Identity")

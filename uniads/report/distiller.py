@@ -2,18 +2,18 @@
 
 import re
 import sys
+from functools import partial
 from pathlib import Path
 
 import torch
-from torch import nn
 
 import uniads
+from uniads.context import knowledge_of
 from uniads.distiller.base import Context, Distiller
 from uniads.distiller.composed import Composed
 from uniads.distiller.middle import Middle
 from uniads.distiller.node import Node
 from uniads.distiller.term import Term
-from uniads.fit import knowledge_of
 from uniads.knowledge import Batch
 from uniads.model.base import count_params
 from uniads.options import conf_dir, options
@@ -31,7 +31,8 @@ def context() -> Context:
     batch = Batch(torch.zeros(2, 3, 32, 32), torch.arange(2), torch.arange(2))
     label = torch.arange(50_000) % 100
     known, said = knowledge_of(student, batch.image), knowledge_of(teacher, batch.image)
-    return Context(student, teacher, known, said, batch, len(label), 64, nn.Identity, label)
+    build = partial(uniads.build, "model", STUDENT, num_classes=100)
+    return Context(student, teacher, known, said, batch, len(label), 64, build, label)
 
 
 def rows() -> list[dict[str, str]]:
@@ -42,8 +43,7 @@ def rows() -> list[dict[str, str]]:
 
 def _row(name: str, told: Context) -> dict[str, str]:
     distiller: Distiller = uniads.build("distiller", name)
-    if distiller.needs_teacher:
-        distiller.adapt(told)
+    distiller.adapt(told)
     terms = distiller.terms() if isinstance(distiller, Composed) else {}
     weights = [f"task {distiller.task:g}", *(f"{label} {term.weight:g}" for label, term in terms.items())]
     modules = [term for term in terms.values() if not isinstance(term, Node | Middle)]

@@ -1,7 +1,6 @@
 """How pictures look, and how they are written: the same bytes for the same numbers."""
 
 import base64
-from collections.abc import Mapping
 from io import BytesIO
 from math import ceil
 from pathlib import Path
@@ -13,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 BLUE, RED, GREY, LIGHT = "#2a6f97", "#c8553d", "#8d99ae", "#d9dee7"
-STYLE: Mapping[str, Any] = {
+STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.titlesize": 10,
     "axes.spines.top": False,
@@ -30,7 +29,7 @@ STYLE: Mapping[str, Any] = {
 
 def canvas(width: float, height: float, rows: int = 1, columns: int = 1) -> tuple[Figure, list[Axes]]:
     """A figure of so many inches and its axes, row by row."""
-    with rc_context(dict(STYLE)):
+    with rc_context(STYLE):
         figure = Figure(figsize=(width, height), layout="constrained")
         axes = figure.subplots(rows, columns, squeeze=False)
     return figure, list(axes.flat)
@@ -71,7 +70,7 @@ def save(figure: Figure, directory: Path, name: str) -> None:
 def svg(figure: Figure) -> bytes:
     """A figure as SVG, without the date."""
     stream = BytesIO()
-    with rc_context(dict(STYLE)):
+    with rc_context(STYLE):
         figure.savefig(stream, format="svg", metadata={"Date": None})
     return stream.getvalue()
 

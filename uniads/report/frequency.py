@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
+from uniads.report.active import effective
 from uniads.report.figure import BLUE, GREY, LIGHT, RED, panels
 from uniads.report.label import labels
 from uniads.report.sheet import Sheet
@@ -35,9 +37,9 @@ class Tally:
 
 
 def tallies(account: Account) -> list[Tally]:
-    """The counts of every value of the space, those never tried included."""
+    """The counts of every value of the space, those never tried included; a gene without effect counts nowhere."""
     trials = account.result.trials
-    everyone = {trial.candidate: trial.genome for trial in trials}
+    everyone = {trial.candidate: effective(account.space, trial.genome) for trial in trials}
     groups = (
         everyone,
         {trial.candidate for trial in trials if trial.status is Status.REJECTED},
@@ -85,7 +87,7 @@ def frequency_figure(account: Account, found: Sequence[Tally]) -> Figure:
         axes[gene].scatter(refused, rows, marker="|", s=60, color=RED, label="rejected", zorder=3)
         axes[gene].set_yticks(rows, [str(value) for value in dimension.values], fontsize=7)
         axes[gene].tick_params(axis="x", labelsize=7)
-        axes[gene].xaxis.get_major_locator().set_params(integer=True)
+        axes[gene].xaxis.set_major_locator(MaxNLocator(integer=True))
         axes[gene].invert_yaxis()
         axes[gene].grid(False)
         axes[gene].set_title(names[gene], loc="left", fontsize=9)

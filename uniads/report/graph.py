@@ -50,19 +50,23 @@ def _term(axes: Axes, term: Term, y: float, right: float, top: float) -> None:
     x = 1.15 * CELL + GAP
     _arrow(axes, (CELL / 2, top), (x - CELL / 2, y), GREY)
     _arrow(axes, (CELL / 2, 0), (x - CELL / 2, y), BLUE)
-    texts = [term.source, *(term.steps or ("as it is",)), f"{term.distance}\nof both / {term.tau:g}"]
+    texts = [term.source]
+    if term.distance:
+        texts += [*(term.steps or ("as it is",)), f"{term.distance}\nof both / {term.tau:g}"]
     for position, text in enumerate(texts):
         box(axes, x, y, text, LIGHT)
         end = x + CELL + GAP if position + 1 < len(texts) else right
         _arrow(axes, (x + CELL / 2, y), (end - CELL / 2, y), GREY)
         x += CELL + GAP
-    box(axes, right, y, f"{term.weight:g} · {term.tau:g}²\n× {term.name}", RED)
+    scale = f"{term.weight:g} · {term.tau:g}²" if term.distance else f"{term.weight:g}"
+    box(axes, right, y, f"{scale}\n× {term.name}", RED)
 
 
 def box(axes: Axes, x: float, y: float, text: str, color: str, width: float = CELL, height: float = 0.5) -> None:
     """A box around a text, its middle at (x, y)."""
-    style = {"boxstyle": "round,pad=0.02,rounding_size=0.08", "facecolor": color, "edgecolor": "none"}
-    axes.add_patch(FancyBboxPatch((x - width / 2, y - height / 2), width, height, **style))
+    corners = "round,pad=0.02,rounding_size=0.08"
+    corner = (x - width / 2, y - height / 2)
+    axes.add_patch(FancyBboxPatch(corner, width, height, corners, facecolor=color, edgecolor="none"))
     dark = color in (BLUE, RED, GREY)
     axes.text(x, y, text, ha="center", va="center", fontsize=8, color="white" if dark else "black", zorder=3)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from uniads.report.active import effective
 from uniads.report.frequency import Tally
 from uniads.report.importance import Importance
 from uniads.report.label import labels
@@ -51,11 +52,12 @@ def differences(account: Account) -> list[Difference]:
     doi:10.1111/j.2517-6161.1995.tb02031.x.
     """
     trials, ranks = standing(account)
+    genomes = np.array([effective(account.space, trial.genome) for trial in trials], dtype=int)
     names = labels([dimension.key for dimension in account.space.dimensions])
     found, chances = [], []
     for gene, dimension in enumerate(account.space.dimensions):
         for value, spelled in enumerate(dimension.values):
-            has = np.array([trial.genome[gene] == value for trial in trials], dtype=bool)
+            has = genomes[:, gene] == value
             mine, rest = ranks[has], ranks[~has]
             if min(len(mine), len(rest)) >= FEWEST and np.ptp(ranks) > 0:
                 chances.append(float(stats.mannwhitneyu(mine, rest).pvalue))

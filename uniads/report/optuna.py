@@ -13,11 +13,12 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import RandomSampler
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
-from uniads.report.active import effective, switches
+from uniads.report.active import effective, optional
 from uniads.search.account import Account
 from uniads.search.objective import Measure
 from uniads.search.space import Genome, SearchSpace
@@ -35,7 +36,7 @@ STATES = {
 
 def distributions(space: SearchSpace) -> dict[str, CategoricalDistribution]:
     """Every gene with all of its values, the same for every trial: importances leave out whatever changes."""
-    off = switches(space)
+    off = optional(space)
     return {
         dimension.key: CategoricalDistribution((*dimension.values, *([OFF] if gene in off else [])))
         for gene, dimension in enumerate(space.dimensions)
@@ -69,7 +70,7 @@ def _facts(trial: Trial) -> dict[str, Any]:
 
 def study(account: Account, rung: int, storage: BaseStorage | None = None, name: str | None = None) -> optuna.Study:
     """A new study of one rung, in memory when no storage is given."""
-    directions = ["minimize"] * len(account.result.measures)
+    directions = [StudyDirection.MINIMIZE] * len(account.result.measures)
     with _quiet():
         made = optuna.create_study(
             storage=storage, study_name=name, directions=directions, sampler=RandomSampler(seed=0)

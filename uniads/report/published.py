@@ -4,13 +4,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
+from omegaconf import OmegaConf
 
 
 @cache
 def _table() -> dict[str, Any]:
-    read: dict[str, Any] = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
-    return read
+    read = OmegaConf.to_container(OmegaConf.load(Path(__file__).with_suffix(".yaml")))
+    assert isinstance(read, dict)
+    return {str(name): content for name, content in read.items()}
 
 
 def published(data: str, method: str, pair: str) -> dict[str, float]:

@@ -110,10 +110,10 @@ def _analysis(account: Account) -> Iterator[Section]:
         yield Section("shrinkage", "Shrinkage", figure=picture, sheet=sheet, folded=True)
     pairs = rank_correlation(account.result.trials)
     if len(account.epochs) > 1:
-        picture = rank_figure(account, pairs) if pairs else None
+        drawn = rank_figure(account, pairs) if pairs else None
         said = verdict(pairs)
         notes = (f"{said[0].upper()}{said[1:]}.", NOTE)
-        yield Section("rank", "Rank correlation between rungs", notes, figure=picture, sheet=rank_sheet(pairs))
+        yield Section("rank", "Rank correlation between rungs", notes, figure=drawn, sheet=rank_sheet(pairs))
 
 
 def _cost(account: Account) -> Iterator[str]:

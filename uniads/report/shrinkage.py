@@ -1,10 +1,11 @@
 """How the sampling weights of values moved from generation to generation."""
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from uniads.report.figure import panels
 from uniads.report.label import labels
-from uniads.report.sheet import Sheet
+from uniads.report.sheet import Cell, Sheet
 from uniads.search.account import Account
 
 
@@ -12,7 +13,7 @@ def shrinkage_sheet(account: Account) -> Sheet:
     """The weights after each generation, one row a value that was ever sampled unevenly."""
     generations = account.result.weights
     names = labels([dimension.key for dimension in account.space.dimensions])
-    rows = [
+    rows: list[tuple[Cell, ...]] = [
         (names[gene], str(value), *(weights[gene][position] for weights in generations))
         for gene in moved(account)
         for position, value in enumerate(account.space.dimensions[gene].values)
@@ -40,7 +41,7 @@ def shrinkage_figure(account: Account) -> Figure:
         ]
         image = axis.imshow(weights, aspect="auto", cmap="RdBu", vmin=0, vmax=2, interpolation="nearest")
         axis.set_yticks(_values(account, gene), [str(value) for value in dimensions[gene].values], fontsize=7)
-        axis.xaxis.get_major_locator().set_params(integer=True)
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         axis.xaxis.set_major_formatter(lambda number, position: f"{number + 1:g}")
         axis.tick_params(axis="x", labelsize=7)
         axis.grid(False)

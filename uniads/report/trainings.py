@@ -17,7 +17,7 @@ FREE = ("seed", "paths", "logger", "callback", "threads", "debug")
 
 CHANGES = (
     "student", "model@", "teacher.model", "distiller.", "transform@", "distance@", "node@", "kd=", "recipe.", "epochs",
-    "stop_epoch", "data.fraction",
+    "stop_epoch", "data.fraction", "assistant", "teacher.stop_epoch",
 )  # fmt: skip
 """Overrides that make a training another one than the published."""
 
@@ -31,13 +31,13 @@ class Training:
     Attributes:
         data: option of the data set.
         pair: teacher and student.
-        method: option of the distiller.
+        method: option of the distiller, and of what is added to it.
         recipe: option of the recipe.
         seed: of the student's weights.
         settings: its configuration by dotted key, without what may differ within a mean.
         outcome: its ``outcome.json``.
-        altered: whether the command line changed the networks, the method or the length, so that no published number
-            is of the same thing.
+        altered: overrides that changed the networks, the method or the length, so that no published number is of the
+            same thing.
     """
 
     data: str
@@ -47,7 +47,7 @@ class Training:
     seed: int
     settings: Settings
     outcome: Mapping[str, Any]
-    altered: bool = False
+    altered: tuple[str, ...] = ()
 
     @property
     def published(self) -> dict[str, float]:
@@ -81,14 +81,17 @@ def _read(file: Path) -> Training:
     settings = {key: value for key, value in _flat(cfg) if key.split(".")[0] not in FREE}
     outcome = json.loads(file.read_text(encoding="utf-8"))
     given = OmegaConf.load(file.parent / ".hydra/overrides.yaml")
-    altered = choices.distiller != "searched" and any(str(item).lstrip("+~").startswith(CHANGES) for item in given)
-    names = (choices.data, str(cfg["pair"]), choices.distiller, choices.recipe)
+    changes = (str(item).lstrip("+~") for item in given if str(item).lstrip("+~").startswith(CHANGES))
+    altered = () if choices.distiller == "searched" else tuple(changes)
+    also = choices.get("also")
+    method = f"{choices.distiller}+{also}" if also else choices.distiller
+    names = (choices.data, str(cfg["pair"]), method, choices.recipe)
     return Training(*names, int(cfg["seed"]), settings, outcome, altered)
 
 
 def _flat(cfg: Mapping[Any, Any], prefix: str = "") -> list[tuple[str, Any]]:
     """A configuration by dotted keys; interpolations stay as they are written."""
-    rows = []
+    rows: list[tuple[str, Any]] = []
     for key, value in cfg.items():
         name = f"{prefix}{key}"
         rows += _flat(value, f"{name}.") if isinstance(value, Mapping) and value else [(name, str(value))]
@@ -176,7 +179,7 @@ def spread(group: Sequence[Training], name: str) -> str | None:
 
 
 def label(group: Sequence[Training], groups: Sequence[Sequence[Training]]) -> str:
-    """The method, with the settings in which it differs from others of its name, data and pair."""
+    """The method, what was altered, and the settings in which it differs from others of its name, data and pair."""
     first = group[0]
     rivals = [
         other[0] for other in groups
@@ -184,5 +187,6 @@ def label(group: Sequence[Training], groups: Sequence[Sequence[Training]]) -> st
     ]  # fmt: skip
     keys = sorted({key for rival in rivals for key in rival.settings})
     differing = [key for key in keys if len({rival.settings.get(key) for rival in rivals}) > 1]
-    told = ", ".join(f"{key}={first.settings.get(key, '–')}" for key in differing)
-    return f"{first.method} ({told})" if told else first.method
+    told = dict(item.partition("=")[::2] for item in first.altered)
+    told |= {key: first.settings.get(key, "–") for key in differing}
+    return f"{first.method} ({', '.join(f'{key}={value}' for key, value in told.items())})" if told else first.method

@@ -107,7 +107,9 @@ def run_id(directory: Path, job_type: str) -> str:
 
 def _opened(directory: Path, name: str, group: str, job_type: str, config: Mapping[str, Any]) -> Any:
     # A sweep's agent has chosen run and group already.
-    ours = {} if os.environ.get("WANDB_SWEEP_ID") else {"id": run_id(directory, job_type), "group": group}
+    ours: dict[str, Any] = (
+        {} if os.environ.get("WANDB_SWEEP_ID") else {"id": run_id(directory, job_type), "group": group}
+    )
     return wandb.init(
         project="uniads",
         job_type=job_type,

@@ -18,6 +18,7 @@ from uniads.search.algorithm.base import Algorithm
 from uniads.search.algorithm.diswot import DisWOT
 from uniads.search.algorithm.nsga2 import NSGA2
 from uniads.search.algorithm.random import Random
+from uniads.search.algorithm.regularized_evolution import RegularizedEvolution
 from uniads.search.ledger import Ledger
 from uniads.search.loop import INTERRUPTED, Result, Watcher, search
 from uniads.search.objective import Measure, Objective, per_point
@@ -44,6 +45,7 @@ __all__ = [
     "Point",
     "Random",
     "Record",
+    "RegularizedEvolution",
     "Rejection",
     "Replay",
     "Result",

@@ -16,7 +16,7 @@ from uniads.search.space import SearchSpace, Value
 from uniads.search.trial import Status, Trial
 
 
-def fingerprint(space: SearchSpace, measures: Sequence[Measure], **more: Any) -> dict[str, Any]:
+def fingerprint(space: SearchSpace, measures: Sequence[Measure], /, **more: Any) -> dict[str, Any]:
     """What a ledger's header must hold for the ledger to be read without anything else.
 
     Args:
@@ -121,4 +121,7 @@ def _target(name: str, position: int, trials: Sequence[Trial]) -> float | None:
     def error(target: float) -> float:
         return max(abs(abs(n - target) / target - v) for n, v in pairs)
 
-    return round(min(options, key=error), 6) if options else None
+    if not options:
+        return None
+    target = min(options, key=error)
+    return round(target, 6)

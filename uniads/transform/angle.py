@@ -33,7 +33,7 @@ class Angle(Transform):
         step = max(1, CHUNK // max(1, rows.numel()))
         if step >= len(rows):
             return _angles(rows, rows)
-        parts = [checkpoint(_angles, part, rows, use_reentrant=False) for part in rows.split(step)]
+        parts = [checkpoint(_angles, part, rows, use_reentrant=False) for part in torch.split(rows, step)]
         return torch.cat(parts)
 
 
@@ -42,4 +42,5 @@ def _angles(vertex: Tensor, rows: Tensor) -> Tensor:
     difference = rows - vertex[:, None]
     length = vector_norm(difference, dim=2, keepdim=True)
     unit = difference / length.masked_fill(length <= EPS, torch.inf)
-    return unit @ unit.mT
+    cosine: Tensor = unit @ unit.mT
+    return cosine

@@ -70,7 +70,7 @@ class TPE(Algorithm):
         sampler = TPESampler(
             seed=rng.getrandbits(32), n_startup_trials=0, multivariate=self.multivariate, constant_liar=True
         )
-        values = _shifted(self._told)
+        values = shifted(self._told)
         study = optuna.create_study(sampler=sampler, directions=["minimize"] * len(values[0]))
         study.add_trials([self._frozen(trial, value) for trial, value in zip(self._told, values, strict=True)])
         return study
@@ -87,7 +87,7 @@ def _distribution(space: SearchSpace, position: int) -> BaseDistribution:
     return CategoricalDistribution(list(range(levels)))
 
 
-def _shifted(trials: Sequence[Trial]) -> list[Numbers]:
+def shifted(trials: Sequence[Trial]) -> list[Numbers]:
     """Values in which each trial of a higher rung dominates each of a lower one, and these those without values."""
     columns = list(zip(*(trial.values for trial in trials if trial.values), strict=True))
     worst = [max(column) for column in columns]
