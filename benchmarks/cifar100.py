@@ -58,7 +58,7 @@ def trained(arguments: Namespace, network: str, end: float, *overrides: str) -> 
         (directory / "progress.json").write_text(json.dumps({"epochs": done}))
         print(f"{network}: {done} of {arguments.epochs} epochs, loss {outcome.train_loss:.3f}, last piece "
               f"{perf_counter() - begin:.0f} s", flush=True)  # fmt: skip
-    return done == arguments.epochs
+    return bool(done == arguments.epochs)
 
 
 def exported(arguments: Namespace, network: str, *overrides: str) -> float:

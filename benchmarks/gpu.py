@@ -9,6 +9,7 @@ images out of a DataLoader, eager, float32. What does not fit into --minutes is 
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -75,13 +76,13 @@ def rows_of(made: Networks, arguments: Namespace, folder: Path) -> Iterator[tupl
 
     for name in ("kd", "searched"):
         plain = naive.distillation_step(made.own(), made.teacher, made.distiller(name), made.recipe)
-        yield f"{name}, naive, float32", lambda step=plain: over(step, lambda: naive_batches(made, batch, device))
+        yield f"{name}, naive, float32", partial(over, plain, lambda: naive_batches(made, batch, device))
         for half in (False, True):
             kind = "bfloat16" if half else "float32"
-            yield f"{name}, {kind}", lambda name=name, half=half: ours(name, half, False, False)
-            yield f"{name}, {kind}, store", lambda name=name, half=half: ours(name, half, False, True)
+            yield f"{name}, {kind}", partial(ours, name, half, False, False)
+            yield f"{name}, {kind}, store", partial(ours, name, half, False, True)
             if arguments.compile and can_compile():
-                yield f"{name}, {kind}, compiled", lambda name=name, half=half: ours(name, half, True, False)
+                yield f"{name}, {kind}, compiled", partial(ours, name, half, True, False)
 
 
 def speed(epoch: Epoch, device: str, repeats: int) -> float:

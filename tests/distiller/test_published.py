@@ -37,12 +37,21 @@ def networks() -> tuple[Network, Network]:
     )
 
 
+@cache
+def labels() -> Tensor:
+    return build("data", "digits").label(train=True)
+
+
+@cache  # composing takes longer than all else here
+def fresh(name: str) -> Distiller:
+    return build("distiller", name)
+
+
 def adapted(name: str, student: Network, teacher: Network, **more: Any) -> Distiller:
     torch.manual_seed(1)
-    distiller: Distiller = build("distiller", name)
+    distiller = copy.deepcopy(fresh(name))
     known = (knowledge_of(network, torch.zeros(2, 1, 8, 8)) for network in (student, teacher))
-    label = build("data", "digits").label(train=True)
-    settings = {"teacher": teacher, "index_size": len(label), "batch_size": SIZE, "label": label}
+    settings = {"teacher": teacher, "index_size": len(labels()), "batch_size": SIZE, "label": labels()}
     distiller.adapt(context_of(*known, **{**settings, **more}))
     return distiller
 
@@ -96,7 +105,7 @@ def test_a_student_comes_closer_to_its_teacher_and_the_teacher_stays(name: str) 
     student, teacher = (copy.deepcopy(network) for network in networks())
     before = {key: value.clone() for key, value in teacher.state_dict().items()}
     distiller = adapted(name, student, teacher)
-    rate = {"sp": 1e-3, "fitnet": 1e-3, "at": 1e-2, "semckd": 1e-4}.get(name, 5e-3)
+    rate = {"sp": 1e-3, "fitnet": 1e-3, "at": 1e-2, "semckd": 1e-3}.get(name, 5e-3)
     optimizer = torch.optim.Adam([*student.train().parameters(), *distiller.train().parameters()], rate)
     values = []
     for batch in batches()[:2] * 20:
@@ -134,7 +143,7 @@ def test_a_resumed_training_goes_on_to_the_bit(name: str) -> None:
 
 
 def test_crd_draws_each_negative_once_from_other_classes_that_are_trained_on() -> None:
-    label = build("data", "digits").label(train=True).clone()
+    label = labels().clone()
     label[label == 3] = -1
     distiller = adapted("crd", *networks(), label=label)
     crd = distiller.nodes["crd"]
@@ -186,7 +195,7 @@ def test_cc_depends_on_the_order_as_coded_and_not_as_written() -> None:
 
 def terms_of(distiller: Distiller, batch: Batch) -> float:
     student, teacher = networks()
-    return float(sum(distiller(student.eval()(batch.image), teacher(batch.image), batch).values()))
+    return sum(distiller(student.eval()(batch.image), teacher(batch.image), batch).values()).item()
 
 
 @pytest.mark.parametrize("name", ["sp", "rkd", "at", "dist"])
@@ -201,8 +210,9 @@ def test_relations_do_not_see_scale_and_order(name: str) -> None:
         logits = k.logits + 3 if name == "dist" else k.logits
         return Knowledge(tuple(2 * f[order] for f in k.features), 2 * k.embedding[order], logits[order])
 
-    value = float(sum(distiller(known, said, batches()[0]).values()))
-    assert float(sum(distiller(changed(known), changed(said), batches()[0]).values())) == pytest.approx(value, rel=1e-3)
+    value = sum(distiller(known, said, batches()[0]).values()).item()
+    other = sum(distiller(changed(known), changed(said), batches()[0]).values()).item()
+    assert other == pytest.approx(value, rel=1e-3)
 
 
 @every
@@ -212,12 +222,14 @@ def test_a_copy_of_the_teacher_is_at_distance_zero_where_nothing_is_learned(name
     value = terms_of_pair(distiller, teacher)
     assert value >= -1e-6
     if not list(distiller.parameters()):
-        assert value == pytest.approx(0, abs=0.05)  # DIST adds 1e-8 to products of small norms
+        assert value == pytest.approx(0, abs=1e-2)
 
 
 def terms_of_pair(distiller: Distiller, network: Network) -> float:
     known = network(batches()[0].image)
-    return float(sum(distiller(known, known, batches()[0]).values()))
+    # DIST adds 1e-8 to a product of norms, which counts while the logits of a new network are all alike.
+    known = known._replace(logits=20 * known.logits)
+    return sum(distiller(known, known, batches()[0]).values()).item()
 
 
 def test_srrl_without_a_linear_classifier_says_so() -> None:

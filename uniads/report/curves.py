@@ -1,6 +1,6 @@
 """Search curves: what each search has after so many epochs, over seeds (the paper's Figure 4)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -18,7 +18,7 @@ DASHES = ("-", "--", "-.", ":")
 
 
 def curves_figure(
-    grid: Sequence[float],
+    grid: np.ndarray,
     hypervolume: Mapping[str, np.ndarray],
     regret: Mapping[str, np.ndarray],
     title: str,
@@ -36,7 +36,7 @@ def curves_figure(
     _panel(left, grid, hypervolume)
     left.set(ylabel="hypervolume (higher is better)")
     _panel(right, grid, regret)
-    right.set(ylabel="regret of the picked student (nats, lower is better)")
+    right.set(ylabel="regret of the pick (nats, lower is better)")
     seeds = len(next(iter(hypervolume.values())))
     figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
     handles, labels = left.get_legend_handles_labels()
@@ -48,7 +48,7 @@ def curves_figure(
     return figure
 
 
-def _panel(axes: Axes, grid: Sequence[float], by_search: Mapping[str, np.ndarray]) -> None:
+def _panel(axes: Axes, grid: np.ndarray, by_search: Mapping[str, np.ndarray]) -> None:
     end = max(grid)
     for at, (name, values) in enumerate(by_search.items()):
         colour, dash = COLOURS[at % len(COLOURS)], DASHES[at % len(DASHES)]

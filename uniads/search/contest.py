@@ -117,7 +117,7 @@ class _Judge:
         return self._known[trial.genome]
 
 
-def curve(steps: Sequence[Step], name: str, grid: Sequence[float], before: float) -> np.ndarray:
+def curve(steps: Sequence[Step], name: str, grid: Sequence[float] | np.ndarray, before: float) -> np.ndarray:
     """A step function on a grid of epochs: the last step's number, and ``before`` before the first step."""
     values = [before, *(float(getattr(step, name)) for step in steps)]
     at = np.searchsorted([step.epochs for step in steps], grid, side="right")

@@ -121,8 +121,8 @@ class Replay:
 
     def _answer(self, genome: Genome, trial: Trial) -> Trial:
         if genome in self._hopeless:
-            row = self._hopeless[genome]
-            return trial.rejected(row.reason, row.outcome, row.seconds)
+            hopeless = self._hopeless[genome]
+            return trial.rejected(hopeless.reason, hopeless.outcome, hopeless.seconds)
         if row := self._rows.get((genome, trial.epochs)):
             return trial.completed(row.outcome, row.seconds)
         if self.surrogate is None:

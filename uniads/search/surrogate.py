@@ -9,7 +9,8 @@ from random import Random
 import numpy as np
 from typing_extensions import Self
 
-from uniads.search.forest import Forest, Polynomial, Told
+from uniads.search.fixed import Fixed
+from uniads.search.forest import Forest
 from uniads.search.space import Genome, SearchSpace
 from uniads.search.trial import Status, Trial
 
@@ -175,51 +176,6 @@ class Surrogate:
         errors = {key: forest.errors() for key, forest in self._forests.items()}
         everywhere = set.intersection(*(set(found) for found in errors.values())) if errors else set()
         return [{key: found[genome] for key, found in errors.items()} for genome in sorted(everywhere)]
-
-
-class Fixed:
-    """A number that the architecture alone decides.
-
-    Args:
-        space: of the genomes.
-        told: recorded numbers.
-        architecture: prefix of the genes that decide it.
-        seed: of the forest, if it takes one.
-    """
-
-    def __init__(self, space: SearchSpace, told: Told, architecture: str, seed: int) -> None:
-        named = [at for at, dimension in enumerate(space.dimensions) if dimension.key.startswith(architecture)]
-        self._genes = named or list(range(len(space.dimensions)))
-        self._dimensions = [space.dimensions[at] for at in self._genes]
-        self.known = {self._part(genome): number for genome, number in told.items()}
-        self._rule: Polynomial | None = None
-        if all(dimension.ordinal for dimension in self._dimensions):
-            rule = Polynomial(self._values(list(self.known)), np.array(list(self.known.values())))
-            self._rule = rule if rule.exact else None
-        own = SearchSpace({dimension.key: dimension.values for dimension in self._dimensions})
-        self._forest = None if self._rule else Forest(own, self.known, seed)
-
-    @property
-    def origin(self) -> str:
-        """Where the number comes from."""
-        return "exact, a polynomial in the architecture" if self._rule else "looked up, or predicted by a forest"
-
-    def predict(self, genomes: Sequence[Genome]) -> list[float]:
-        """The number of each genome."""
-        parts = [self._part(genome) for genome in genomes]
-        new = [part for part in dict.fromkeys(parts) if part not in self.known]
-        if new:
-            guesses = self._rule.predict(self._values(new)) if self._rule else self._forest.predict(new)
-            self.known |= {part: float(round(guess)) for part, guess in zip(new, guesses, strict=True)}
-        return [self.known[part] for part in parts]
-
-    def _part(self, genome: Genome) -> Genome:
-        return tuple(genome[at] for at in self._genes)
-
-    def _values(self, parts: Sequence[Genome]) -> np.ndarray:
-        return np.array(
-            [[float(d.values[gene]) for d, gene in zip(self._dimensions, part, strict=True)] for part in parts]
-        )
 
 
 def _is_loss(name: str) -> bool:

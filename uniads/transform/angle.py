@@ -33,7 +33,7 @@ class Angle(Transform):
         step = max(1, CHUNK // max(1, rows.numel()))
         if step >= len(rows):
             return _angles(rows, rows)
-        parts = [checkpoint(_angles, part, rows, use_reentrant=False) for part in rows.split(step)]
+        parts = [checkpoint(_angles, part, rows, use_reentrant=False) for part in torch.split(rows, step)]
         return torch.cat(parts)
 
 
