@@ -38,7 +38,7 @@ def refused(ended: Ended, *words: str) -> None:
     ("overrides", "words"),
     [
         ((), ["is not chosen", "+pair="]),
-        ((PAIR, "distiller=kdd"), ["kdd", "Did you mean kd?"]),
+        ((PAIR, "distiller=kdd"), ["kdd", "Did you mean kd"]),
         (("+pair=resnet56-resnet21",), ["resnet56-resnet21", "Did you mean resnet56-resnet20"]),
         ((PAIR, "data=digit"), ["digit", "Did you mean digits?"]),
         ((PAIR, "recipe.epoch=3"), ["epoch", "Did you mean epochs?"]),
