@@ -38,7 +38,7 @@ def test_a_sweep_runs_trainings_of_the_searchs_space(
     picked = [f"{key}={values['values'][0]}" for key, values in random["parameters"].items()]
     start, end = random["command"].index("uniads.train"), random["command"].index("${args_no_hyphens}")
     assert random["command"][:start] == ["${env}", "${interpreter}", "-m"]
-    ended = command(train.main, *random["command"][start + 1 : end], *picked, "logger=null")
+    ended = command(train.main, *random["command"][start + 1 : end], *picked)
     assert ended.code == 0, ended.error
     rows = [json.loads(line) for line in (folder / "random.jsonl").read_text().splitlines()]
     assert [row["epochs"] for row in rows] == [1, 2]

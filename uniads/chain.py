@@ -3,7 +3,7 @@
 ``+assistant=resnet56``, or a chain ``+assistant=[resnet56,resnet32]``. An assistant learns with ``teacher.distiller``
 and ``teacher.recipe``, the whole of it, from ``teacher.seed``. It is trained on first use and kept beside the teachers.
 
-Source: Mirzadeh et al., arXiv:1902.03393, section 3; its public code averages the KL divergence over classes too, and
+Source: Mirzadeh et al., arXiv:1902.03393; its public code averages the KL divergence over classes too, and
 its learning rate never takes the first of its three values. Here every step is the distiller that it is named.
 """
 

@@ -1,6 +1,6 @@
 """DisWOT: how alike an untrained student and an untrained teacher are; nothing is trained to find out.
 
-Source: Dong, Li and Wei, arXiv:2303.15678, sections 3.2 and 3.3. The released code differs from file to file (one
+Source: Dong, Li and Wei, arXiv:2303.15678. The released code differs from file to file (one
 searches with the classifier's weight in place of its gradient, another with one of the two terms); here the paper
 stands. Both terms are 0 for networks that say the same, and negative otherwise: higher is better.
 """
@@ -108,7 +108,7 @@ class Score:
 
 def _checked(gram: str) -> str:
     if gram not in GRAMS:
-        raise ValueError(f"semantic must be {' or '.join(GRAMS)}, got {gram!r}")
+        raise ValueError(f"search.algorithm.score.semantic must be {' or '.join(GRAMS)}, got {gram!r}")
     return gram
 
 

@@ -222,11 +222,13 @@ def test_a_copy_of_the_teacher_is_at_distance_zero_where_nothing_is_learned(name
     value = terms_of_pair(distiller, teacher)
     assert value >= -1e-6
     if not list(distiller.parameters()):
-        assert value == pytest.approx(0, abs=0.05)  # DIST adds 1e-8 to products of small norms
+        assert value == pytest.approx(0, abs=1e-2)
 
 
 def terms_of_pair(distiller: Distiller, network: Network) -> float:
     known = network(batches()[0].image)
+    # DIST adds 1e-8 to a product of norms, which counts while the logits of a new network are all alike.
+    known = known._replace(logits=20 * known.logits)
     return sum(distiller(known, known, batches()[0]).values()).item()
 
 

@@ -18,7 +18,7 @@ class Composed(Distiller):
         task: weight of the cross-entropy with the labels.
         until: where the distillation ends: a whole number of epochs, or a share of the schedule's, above 0 and written
             with a point. Epochs that begin later train on cross-entropy alone, with weight 1. None: nowhere. Source:
-            early-stopped distillation, Cho and Hariharan, arXiv:1910.01348, section 4.3.
+            early-stopped distillation, Cho and Hariharan, arXiv:1910.01348.
         terms: nodes and modules by name.
 
     Raises:

@@ -26,7 +26,7 @@ class Dml(Term):
 
     There is no teacher. Peers are in no exported student and no count of parameters. Only the student is reported.
 
-    Source: Zhang et al., arXiv:1706.00384, Eq. 2 to 8.
+    Source: Zhang et al., arXiv:1706.00384.
 
     Args:
         weight: of the KL terms, 0 or more; 0 removes all of the above.

@@ -28,7 +28,7 @@ class One(Term):
     There is no teacher. Branches and gate are trained with the student; they are in no exported student and no count of
     parameters. Only the student, branch 1, is reported.
 
-    Source: Lan et al., arXiv:1806.04606, Eq. 3 to 8; the ramp and the detached z_e are their code's, which also adds
+    Source: Lan et al., arXiv:1806.04606; the ramp and the detached z_e are their code's, which also adds
     1e-7 to the softmax of z_e.
 
     Args:

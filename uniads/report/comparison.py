@@ -83,7 +83,7 @@ def median_interval(samples: Array) -> tuple[Array, Array]:
     draws = rng.integers(len(samples), size=(RESAMPLES, len(samples)))
     medians = np.stack([np.median(samples[draw], axis=0) for draw in draws])
     low, high = np.quantile(medians, [0.025, 0.975], axis=0)
-    return low, high
+    return np.asarray(low), np.asarray(high)
 
 
 def rows(found: Sequence[Standing]) -> list[dict[str, str]]:

@@ -166,7 +166,7 @@ class Surrogate:
     ) -> tuple[bool, dict[str, tuple[float, ...]]]:
         """Whether a genome is rejected, and its trained numbers at all rungs."""
         rng = Random(f"{self.seed}-{genome}")
-        rejected = chance > (rng.random() if self.noise else 0.5)
+        rejected = bool(chance > (rng.random() if self.noise else 0.5))
         errors = rng.choice(self._errors) if self.noise and self._errors else dict.fromkeys(means, 0.0)
         names = dict.fromkeys(name for name, _ in means)
         return rejected, {name: tuple(means[name, rung] + errors[name, rung] for rung in self.rungs) for name in names}

@@ -20,7 +20,7 @@ class DisWOT(Algorithm):
 
     It learns nothing from trials. The score costs no training, and each genome is scored once.
 
-    Source: Dong, Li and Wei, arXiv:2303.15678, algorithm 1, with random draws in place of its evolution: what it
+    Source: Dong, Li and Wei, arXiv:2303.15678, with random draws in place of its evolution: what it
     searches holds a few hundred students, most of which are drawn.
 
     Args:
