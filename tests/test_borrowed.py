@@ -194,7 +194,7 @@ def test_a_vision_transformer_of_timm_teaches_a_resnet_on_digits(tmp_path: Path)
         "+model@teacher.model=timm", "teacher.model.name=vit_tiny_patch16_224", "+teacher.model.img_size=8",
         "+teacher.model.patch_size=2", "+teacher.model.depth=3", "+model@student=resnet8", "distiller=searched",
         "data.fraction=0.3", "teacher.recipe.epochs=2", "teacher.recipe.milestones=[]", "recipe.epochs=2",
-        "recipe.milestones=[]", "callback=none", "logger=csv", "hydra.run.dir=run",
+        "recipe.milestones=[]", "chance=null", "callback=none", "logger=csv", "hydra.run.dir=run",
     )  # fmt: skip
     ended = program(tmp_path, "uniads.train", *asked)
     assert ended.returncode == 0, ended.stderr
@@ -212,8 +212,8 @@ REAL = os.environ.get("UNIADS_DATA")
 def test_on_cifar_100_the_loss_of_the_first_epochs_falls(tmp_path: Path) -> None:
     ended = program(
         tmp_path, "uniads.train", "+pair=resnet56-resnet20", "data=cifar100", f"paths.data_dir={REAL}",
-        "data.download=false", "trainer.limit_train_batches=20", "teacher.recipe.epochs=1", "epochs=2", "test=false",
-        "distiller.task=1", "callback=none", "logger=csv", "hydra.run.dir=run",
+        "data.download=false", "trainer.limit_train_batches=20", "teacher.recipe.epochs=2", "teacher.recipe.lr=0.01",
+        "epochs=2", "recipe.lr=0.01", "test=false", "chance=null", "callback=none", "logger=csv", "hydra.run.dir=run",
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
     assert "teacher  ResNet: " in ended.stdout
