@@ -14,7 +14,19 @@ from uniads.options import conf_dir
 GROUPS = {path.name for path in conf_dir().iterdir() if path.is_dir() and list(path.glob("*.yaml"))}
 ALONE = {"transform", "distance", "node", "distiller", "recipe", "data", "model"}
 """Groups whose options are objects that need nothing else."""
-SETTINGS = {"also", "callback", "debug", "experiment", "launcher", "logger", "pair", "paths", "search", "space", "trainer"}
+SETTINGS = {
+    "also",
+    "callback",
+    "debug",
+    "experiment",
+    "launcher",
+    "logger",
+    "pair",
+    "paths",
+    "search",
+    "space",
+    "trainer",
+}
 ELSEWHERE = {"data", "model"}
 """Built one by one in the tests of their own folders; some need files of the user's."""
 PARTIAL = {"algorithm", "schedule"}
