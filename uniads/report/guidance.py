@@ -53,6 +53,7 @@ def differences(account: Account) -> list[Difference]:
     """
     trials, ranks = standing(account)
     genomes = np.array([effective(account.space, trial.genome) for trial in trials], dtype=int)
+    genomes = genomes.reshape(len(trials), len(account.space.dimensions))  # also of no trial at all
     names = labels([dimension.key for dimension in account.space.dimensions])
     found, chances = [], []
     for gene, dimension in enumerate(account.space.dimensions):
