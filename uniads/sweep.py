@@ -10,7 +10,7 @@ from uniads.command import command
 from uniads.report.equal import equal_sheet, of_ledger, of_results
 from uniads.report.sweep import sweeps, write
 from uniads.search.account import Account
-from uniads.searching import Setup
+from uniads.setup import Setup
 
 
 @command("sweep")

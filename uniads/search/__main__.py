@@ -9,14 +9,15 @@ from uniads import searching
 from uniads.command import command
 from uniads.report.wandb import search_run
 from uniads.search import INTERRUPTED
+from uniads.setup import Setup, opened
 
 
 @command("search")
 def main(cfg: DictConfig) -> None:
     """Search, report, and train the chosen candidate."""
     console = Console()
-    setup = searching.Setup.of(cfg)
-    with closing(setup.launch), closing(searching.opened(setup)) as ledger:
+    setup = Setup.of(cfg)
+    with closing(setup.launch), closing(opened(setup)) as ledger:
         searching.introduce(setup, console)
         with search_run(setup.directory, setup.shared.pair, cfg) as run:
             result = searching.run_search(setup, ledger, run, console)
