@@ -25,9 +25,10 @@ test: $(READY)  ## the tests; ARGS="-m slow" for the slow ones
 check: $(READY)  ## every check of a commit: format, lint, types, layers, hygiene
 	$(VENV)/bin/pre-commit run --all-files --show-diff-on-failure $(ARGS)
 
-bench: $(READY)  ## measure steps and search overhead; tables here, JSON in benchmarks/results/
-	$(RUN) -m benchmarks.step --json benchmarks/results/step.json
-	$(RUN) -m benchmarks.search_overhead --json benchmarks/results/search_overhead.json
+bench: $(READY)  ## measure on this machine, some twenty minutes; tables here, JSON in benchmarks/results/
+	for name in step loop epochs distillers memory search_overhead main_job scaling; do \
+		$(RUN) -m benchmarks.$$name --json benchmarks/results/$$name.json || exit 1; \
+	done
 
 $(VENV)/bin/uv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
