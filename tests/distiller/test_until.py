@@ -134,7 +134,7 @@ def test_the_command_trains_it_on_digits(
     command = Commands(monkeypatch, capsys)
     ended = command(
         train.main, "+pair=wrn40_2-wrn16_2", f"distiller={name}", "recipe.epochs=2", "recipe.milestones=[1]",
-        "teacher.recipe.epochs=1", "callback=none", "logger=csv", f"hydra.run.dir={tmp_path / 'run'}",
+        "teacher.recipe.epochs=4", "callback=none", "logger=csv", f"hydra.run.dir={tmp_path / 'run'}",
     )  # fmt: skip
     assert ended.code == 0, ended.error
     outcome = json.loads((tmp_path / "run" / "outcome.json").read_text())

@@ -95,7 +95,7 @@ def counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and SIGKILL")
-@pytest.mark.parametrize(("kills", "rows"), [(22, 12), pytest.param(150, 1.5, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("kills", "rows"), [(22, 12), pytest.param(100, 1.5, marks=pytest.mark.slow)])
 def test_a_search_killed_at_random_moments_ends_with_the_same_ledger_and_front(
     kills: int, rows: float, tmp_path: Path, counted: Path
 ) -> None:
