@@ -1,7 +1,7 @@
 """python -m benchmarks.main_job: the main search with everything on, against everything off, and where its time goes.
 
 Both run ``python -m uniads.search +pair=wrn40_2-wrn16_2`` from a teacher that is trained already. Off means: no memory
-layout, no folded batch norm, torch's default optimizer, no store of the teacher's answers, every configuration composed
+layout, torch's default optimizer, no store of the teacher's answers, every configuration composed
 by Hydra, one candidate at a time. The phases are read off the times of the files that the command writes.
 """
 

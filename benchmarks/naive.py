@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from copy import deepcopy
 from typing import Any
 
 import torch
@@ -69,14 +68,13 @@ def contiguous(network: nn.Module) -> torch.memory_format:
 
 @contextmanager
 def switched_off(*keep: str) -> Iterator[None]:
-    """This process without the tricks: memory layout, folded batch norm, optimizer, store and composition.
+    """This process without the tricks: memory layout, optimizer, store and composition.
 
     Args:
-        keep: names of tricks that stay: ``layout``, ``fold``, ``optimizer``, ``store``, ``composition``.
+        keep: names of tricks that stay: ``layout``, ``optimizer``, ``store``, ``composition``.
     """
     tricks: dict[str, list[tuple[Any, str, Any]]] = {
         "layout": [(uniads.learner, "laid_out", contiguous), (uniads.frozen, "laid_out", contiguous)],
-        "fold": [(uniads.frozen, "folded", lambda network, image: deepcopy(network))],
         "optimizer": [(Recipe, "optimizer", lambda recipe, parameters: sgd(recipe, list(parameters)))],
         "store": [(uniads.answers, "store_directory", lambda cfg: None)],
         "composition": [(uniads.launch, "Composition", ConfigLoaderImpl)],

@@ -36,10 +36,9 @@ def tricks(made: Networks) -> dict[str, Step]:
     for kept, name in (
         ((), "KD, Learner, no trick"),
         (("layout",), "KD, + channels last"),
-        (("layout", "fold"), "KD, + folded teacher"),
+        (("layout", "optimizer"), "KD, + fused optimizer"),
     ):
         rows[name] = _within(kept, made)
-    rows["KD, + fused optimizer"] = _within(("layout", "fold", "optimizer"), made)
     return rows
 
 

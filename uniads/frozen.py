@@ -8,20 +8,13 @@ from logging import getLogger
 from shutil import which
 
 import torch
-from torch import Tensor, fx, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch import Tensor, nn
 
 from uniads.knowledge import Batch, Knowledge
 from uniads.model.base import Network, laid_out
 
 Teacher = Callable[[Batch, int], Knowledge]
 """The knowledge of a batch of the given epoch, from 0."""
-
-UNTRACEABLE = (RuntimeError, TypeError, ValueError, AttributeError, LookupError, AssertionError, NotImplementedError)
-"""What torch.fx raises on code that it can't follow."""
-
-FOLDING = 1e-3
-"""A folded network's logits may differ from the network's by this share of the largest; 1e-6 is usual."""
 
 log = getLogger(__name__)
 
@@ -30,8 +23,8 @@ class Frozen:
     """A network in eval mode, without gradients, outside of the learner's state.
 
     It is no submodule of what holds it, so it gets into no optimizer and no checkpoint, and ``train()`` does not reach
-    it. Asked is a copy: in the faster memory layout, and with every batch norm that follows a convolution folded into
-    it, which changes the logits by about 1e-6 of the largest. The network itself stays as it is, bit for bit.
+    it. Asked is a copy in the faster memory layout. The network itself stays as it is, bit for bit. Folding batch norms
+    into convolutions gains one part in a hundred here and changes the answers' bits, so it is left to the compiler.
 
     Args:
         network: moved to the device of the batches, put into eval mode, and not changed otherwise.
@@ -54,7 +47,7 @@ class Frozen:
         """The network's knowledge of a batch, whatever the epoch."""
         self.network.to(batch.image.device)
         if self._copy is None:
-            self._copy = folded(self.network, batch.image[:2]).to(self.dtype)
+            self._copy = deepcopy(self.network).to(self.dtype)
             self._layout = laid_out(self._copy)
         copy = self._copy.to(batch.image.device)
         image = batch.image.to(self.dtype).contiguous(memory_format=self._layout)
@@ -96,47 +89,6 @@ def can_compile() -> bool:
         return True
     log.warning("there is no C++ compiler (g++, clang++, or the one that CXX names): nothing is compiled")
     return False
-
-
-@torch.no_grad()
-def folded(network: Network, image: Tensor) -> nn.Module:
-    """A copy in eval mode, with every batch norm whose input is a convolution's output folded into the convolution.
-
-    W' = W · γ / √(σ² + ε) for each output channel, b' = (b - μ) · γ / √(σ² + ε) + β.
-
-    A network that torch.fx can't follow, or that says something else when it is folded, is copied as it is.
-
-    Args:
-        network: put into eval mode, and not changed otherwise.
-        image: a batch to try the copy on, on the network's device.
-    """
-    network.eval()
-    try:
-        copy = _folded(network)
-        wanted, got = network(image).logits, copy(image).logits
-    except UNTRACEABLE:
-        return deepcopy(network)
-    close = (wanted - got).abs().max() <= FOLDING * wanted.abs().max()
-    return copy.requires_grad_(False) if close else deepcopy(network)
-
-
-def _folded(network: Network) -> fx.GraphModule:
-    copy = fx.symbolic_trace(deepcopy(network))
-    modules = dict(copy.named_modules())
-    calls = [str(node.target) for node in copy.graph.nodes if node.op == "call_module"]
-    for node in copy.graph.nodes:
-        source = node.args[0] if node.args else None
-        if node.op != "call_module" or not isinstance(source, fx.Node) or source.op != "call_module":
-            continue
-        conv, norm = modules[str(source.target)], modules[str(node.target)]
-        once = len(source.users) == 1 and calls.count(str(source.target)) == 1
-        if once and type(conv) is nn.Conv2d and type(norm) is nn.BatchNorm2d:
-            copy.set_submodule(str(source.target), fuse_conv_bn_eval(conv, norm))
-            node.replace_all_uses_with(source)
-            copy.graph.erase_node(node)
-    copy.delete_all_unused_submodules()
-    copy.recompile()
-    return copy
 
 
 def fast_dtype(device: torch.device) -> torch.dtype:
