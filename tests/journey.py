@@ -74,3 +74,14 @@ class Commands:
             code, error = (1, end.code) if isinstance(end.code, str) else (int(end.code or 0), "")
         out, printed = self.capture.readouterr()
         return Ended(code, out, printed + error)
+
+
+def refused(ended: Ended, *words: str) -> None:
+    """One sentence that holds these words, and how to see more."""
+    assert ended.code == 1
+    assert "Traceback" not in ended.out + ended.error
+    assert ended.error.startswith("error: ")
+    assert ended.error.count("\n") == 1, ended.error
+    assert ended.error.endswith("(HYDRA_FULL_ERROR=1 shows where it happened.)")
+    for word in words:
+        assert word in ended.error

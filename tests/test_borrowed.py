@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.journey import EASY, LIGHTNING, SMALL, Commands, Ended, small
+from tests.journey import EASY, LIGHTNING, SMALL, Commands, refused, small
 from tests.model.nets import Plain
 from uniads import build, evaluate, train
 from uniads.fit import data_for
@@ -68,17 +68,6 @@ FILES: dict[str, tuple[Callable[[Path], None], list[str]]] = {
 def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Commands:
     monkeypatch.chdir(tmp_path)
     return Commands(monkeypatch, capsys)
-
-
-def refused(ended: Ended, *words: str) -> None:
-    """One sentence that holds these words; nothing was trained."""
-    assert ended.code == 1
-    assert "Traceback" not in ended.out + ended.error
-    assert ended.error.startswith("error: ")
-    assert ended.error.count("\n") == 1, ended.error
-    for word in words:
-        assert word in ended.error
-    assert not list(Path().rglob("*.pt"))
 
 
 @pytest.mark.parametrize("name", FILES)

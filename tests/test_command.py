@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.journey import LIGHTNING, SMALL, Commands, Ended
+from tests.journey import LIGHTNING, SMALL, Commands, refused
 from uniads import evaluate, train
 from uniads.search import __main__ as search
 from uniads.search.ledger import Ledger
@@ -21,17 +21,6 @@ TINY = (*SMALL, "search=tiny", "space=tiny", "launcher=basic", "final=false", "s
 def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Commands:
     monkeypatch.chdir(tmp_path)
     return Commands(monkeypatch, capsys)
-
-
-def refused(ended: Ended, *words: str) -> None:
-    """One sentence that holds these words, and how to see more."""
-    assert ended.code == 1
-    assert "Traceback" not in ended.out + ended.error
-    assert ended.error.startswith("error: ")
-    assert ended.error.count("\n") == 1, ended.error
-    assert ended.error.endswith("(HYDRA_FULL_ERROR=1 shows where it happened.)")
-    for word in words:
-        assert word in ended.error
 
 
 @pytest.mark.parametrize(
