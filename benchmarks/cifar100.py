@@ -18,7 +18,7 @@ from benchmarks import reporting
 from uniads.fit import fit, parts_for
 from uniads.model import checkpoint
 from uniads.options import conf_dir
-from uniads.training import hush, score
+from uniads.training import score
 
 PUBLISHED = {"wrn_40_2": 0.7561, "wrn_16_2": 0.7492}
 """Test accuracies of the CRD benchmark, arXiv:1910.10699, table 1: the teacher, and the student with KD."""
@@ -114,7 +114,6 @@ def main() -> None:
     parser.add_argument("--precision", default="32-true", help="Lightning's: 32-true or bf16-mixed")
     parser.add_argument("--directory", type=Path, default=Path("outputs/cifar100"), help="where to go on")
     arguments = parser.parse_args()
-    hush()
     measured = rows(arguments)
     reporting.show(f"{arguments.data}, {arguments.distiller}, {arguments.epochs} epochs", measured)
     reporting.save("benchmarks.cifar100", arguments, measured)

@@ -16,7 +16,7 @@ from benchmarks.networks import CLASSES, Networks, add_arguments, learner_step, 
 from uniads.frozen import Frozen
 from uniads.learner import Learner
 from uniads.options import conf_dir
-from uniads.training import hush, train_quietly
+from uniads.training import train_quietly
 
 Epoch = Callable[[], object]
 
@@ -76,7 +76,6 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=1024)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    hush()
     made = networks(arguments, max(arguments.images, 10 * CLASSES))  # or no image is held out
     times = measure(epochs(made, arguments.batch), arguments.repeats)
     bare, steps = times["steps alone"], len(made.data.train(arguments.batch))

@@ -1,5 +1,7 @@
 """A user's mistake ends in one sentence: no stack trace, exit code 1, and nothing trained."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -7,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+import uniads
 from tests.journey import LIGHTNING, SMALL, Commands, refused
 from uniads import evaluate, train
 from uniads.search import __main__ as search
@@ -155,3 +158,15 @@ def test_a_second_command_in_one_process_knows_nothing_of_the_first(command: Com
     ended = command(train.main, "--cfg", "job", PAIR)
     assert ended.code == 0
     assert not ended.error
+
+
+def test_no_command_loads_torch_before_its_configuration_is_known() -> None:
+    modules = [
+        "uniads.train", "uniads.search.__main__", "uniads.evaluate", "uniads.report.__main__", "uniads.compare",
+        "uniads.sweep", "uniads.export",
+    ]  # fmt: skip
+    code = f"import sys, {', '.join(modules)}; print({{'torch', 'pytorch_lightning', 'wandb'}} & sys.modules.keys())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "set()"
+    commands = [file for file in Path(uniads.__file__).parent.rglob("*.py") if "\n@command(" in file.read_text()]
+    assert len(commands) == len(modules)

@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from uniads.options import conf_dir
-from uniads.training import hush
+from uniads.quiet import hush
 
 FULL = "HYDRA_FULL_ERROR"
 MENDABLE = (HydraException, OmegaConfBaseException, ValueError, LookupError, OSError)

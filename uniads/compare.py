@@ -7,13 +7,14 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from uniads import comparing
 from uniads.command import command
 
 
 @command("compare")
 def main(cfg: DictConfig) -> None:
     """Replay a ledger with every algorithm and seed; nothing is trained."""
+    from uniads import comparing
+
     if OmegaConf.is_missing(cfg, "ledger"):
         raise ValueError("no ledger is given; add ledger=FILE, the ledger.jsonl of a finished search")
     console = Console()

@@ -6,13 +6,14 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from uniads.command import command
-from uniads.report.optuna import export
-from uniads.search.account import Account
 
 
 @command("export")
 def main(cfg: DictConfig) -> None:
     """Write the studies, and say their names."""
+    from uniads.report.optuna import export
+    from uniads.search.account import Account
+
     if OmegaConf.is_missing(cfg, "ledger"):
         raise ValueError("no ledger is given; add ledger=FILE, the ledger.jsonl of a search")
     file = Path(cfg.ledger)

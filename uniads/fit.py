@@ -26,7 +26,7 @@ from uniads.model import checkpoint
 from uniads.model.base import Network, count_params
 from uniads.outcome import Outcome
 from uniads.teacher import Teacher, chosen, judged, new_network
-from uniads.training import Trained, device_of, hush, score, train_quietly, train_visibly
+from uniads.training import Trained, device_of, score, train_quietly, train_visibly
 
 
 class Parts(NamedTuple):
@@ -105,8 +105,6 @@ def fit(cfg: DictConfig, ready: Callable[[Parts], None] | None = None) -> Outcom
     begin = perf_counter()
     if not 0 < cfg.stop_epoch <= cfg.epochs:
         raise ValueError(f"stop_epoch must be above 0 and at most epochs={cfg.epochs}, got {cfg.stop_epoch}")
-    if cfg.trial:
-        hush()
     if cfg.threads is not None:
         torch.set_num_threads(cfg.threads)
     parts = parts_for(cfg)

@@ -1,6 +1,7 @@
 """The search command's steps: introduce, search, report, train the best, conclude."""
 
 import shlex
+from contextlib import closing
 from shutil import rmtree
 from typing import Any
 
@@ -8,7 +9,7 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from hydra.utils import instantiate
-from omegaconf import open_dict
+from omegaconf import DictConfig, open_dict
 from rich.console import Console
 
 from uniads.chain import as_teacher, last_teacher
@@ -22,7 +23,7 @@ from uniads.report.opening import data_lines, logging_line, teacher_lines
 from uniads.report.pareto import pareto_figure
 from uniads.report.progress import ProgressWatcher
 from uniads.report.search import write_report
-from uniads.report.wandb import SearchRun
+from uniads.report.wandb import SearchRun, search_run
 from uniads.search import (
     INTERRUPTED,
     Ledger,
@@ -33,9 +34,36 @@ from uniads.search import (
     search,
 )
 from uniads.search.account import Account
-from uniads.setup import Setup, algorithm_of, objective_of
+from uniads.setup import Setup, algorithm_of, objective_of, opened
+from uniads.single import train
 from uniads.teacher import judged
-from uniads.train import train
+
+
+def conduct(cfg: DictConfig) -> None:
+    """A whole search, from its configuration to the last line that is printed.
+
+    Raises:
+        ValueError: it can't be searched as configured, or no candidate came to an end.
+        KeyboardInterrupt: on Ctrl-C, after what was found has been reported.
+    """
+    console = Console()
+    setup = Setup.of(cfg)
+    with closing(setup.launch), closing(opened(setup)) as ledger:
+        introduce(setup, console)
+        with search_run(setup.directory, setup.shared.pair, cfg) as run:
+            result = run_search(setup, ledger, run, console)
+            run.conclude(result)
+    report(setup, result, console)
+    interrupted = result.stopped == INTERRUPTED
+    if result.best is None and not interrupted:
+        raise ValueError(
+            f"no candidate reached the top rung ({result.stopped}); see {setup.directory / 'ledger.jsonl'}"
+        )
+    best = result.best if cfg.final and not interrupted else None
+    final = train_best(setup, best, console) if best else None
+    conclude(setup, result, final, console)
+    if interrupted:
+        raise KeyboardInterrupt
 
 
 def introduce(setup: Setup, console: Console) -> None:

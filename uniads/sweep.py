@@ -7,15 +7,16 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from uniads.command import command
-from uniads.report.equal import equal_sheet, of_ledger, of_results
-from uniads.report.sweep import sweeps, write
-from uniads.search.account import Account
-from uniads.setup import Setup
 
 
 @command("sweep")
 def main(cfg: DictConfig) -> None:
     """Write the sweeps; with ``sweep.ledger`` and ``sweep.results`` compare instead."""
+    from uniads.report.equal import equal_sheet, of_ledger, of_results
+    from uniads.report.sweep import sweeps, write
+    from uniads.search.account import Account
+    from uniads.setup import Setup
+
     console, directory = Console(), Path(HydraConfig.get().runtime.output_dir)
     if cfg.sweep.ledger or cfg.sweep.results:
         if not (cfg.sweep.ledger and cfg.sweep.results):

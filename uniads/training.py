@@ -1,8 +1,6 @@
 """One Lightning training, short and quiet inside a search, long and visible outside."""
 
-import logging
 import os
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +14,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 
 from uniads.data.base import Data
 from uniads.learner import Learner
+from uniads.quiet import hush
 
 EVAL_BATCH = 256
 
@@ -59,18 +58,10 @@ def quiet_trainer(settings: DictConfig, **more: Any) -> Trainer:
 
 
 def _trainer(settings: DictConfig, **more: Any) -> Trainer:
+    hush()  # Lightning sets the level of its notices when it is imported, after the command has set it
     device_of(settings)  # or Lightning would say less about a GPU that is missing
     trainer: Trainer = instantiate(settings, **more)
     return trainer
-
-
-def hush() -> None:
-    """Keep notices that repeat with every candidate off the terminal: Lightning's and W&B's. Errors still show."""
-    os.environ.setdefault("WANDB_SILENT", "true")
-    for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    for module in ("pytorch_lightning", "lightning_fabric", "torch.optim", "torchmetrics"):
-        warnings.filterwarnings("ignore", module=module)
 
 
 def score(

@@ -12,8 +12,10 @@ from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn, JobStatus, run_job, setup_globals
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
+from joblib import cpu_count
 from omegaconf import DictConfig, open_dict
 
+from uniads.launcher.gpu import visible_gpus
 from uniads.launcher.worker import Worker, died
 
 ALARM = getattr(signal, "SIGALRM", 0)
@@ -26,23 +28,39 @@ class JobDiedError(Exception):
 
 @final
 class PoolLauncher(Launcher):
-    """Runs ``n_jobs`` jobs at a time, in spawned worker processes that are used again for the next ones.
+    """Runs ``n_jobs`` jobs at a time, in worker processes that are used again for the next ones.
 
-    Each worker imports torch once. When a job ends its worker or takes too long, it is FAILED with a ``JobDiedError``,
-    the others go on, and a new worker takes the place of the old one.
+    Torch is imported once for all workers, where the system can fork, and data and teacher are read once by each. When
+    a job ends its worker or takes too long, it is FAILED with a ``JobDiedError``, the others go on, and a new worker
+    takes the place of the old one. Workers share the GPUs evenly, each of them sees one. A worker that no job needs is
+    never started.
 
     Args:
-        n_jobs: worker processes, 1 or more.
+        n_jobs: worker processes, 1 or more; None for ``per_gpu`` for each GPU, or where there is none one for every
+            ``threads`` of the CPU cores that this process may use.
         timeout: seconds that a job may take, above 0; None for no limit.
+        threads: of each job; None for all cores.
+        per_gpu: jobs at a time on one GPU, 1 or more; small networks leave it idle between launches.
+        accelerator: Lightning's: on ``cpu`` no GPU counts.
     """
 
-    def __init__(self, n_jobs: int, timeout: float | None = None) -> None:
-        if n_jobs < 1:
-            raise ValueError(f"hydra.launcher.n_jobs must be 1 or more, got {n_jobs}")
+    def __init__(
+        self,
+        n_jobs: int | None = None,
+        timeout: float | None = None,
+        threads: int | None = 1,
+        per_gpu: int = 2,
+        accelerator: str = "auto",
+    ) -> None:
+        for name, number in (("n_jobs", n_jobs), ("per_gpu", per_gpu)):
+            if number is not None and number < 1:
+                raise ValueError(f"hydra.launcher.{name} must be 1 or more, got {number}")
         if timeout is not None and not timeout > 0:
             raise ValueError(f"hydra.launcher.timeout must be seconds above 0, or null for no limit, got {timeout}")
         self.timeout = timeout
-        self._workers = [Worker() for _ in range(n_jobs)]
+        gpus = visible_gpus() if accelerator != "cpu" else []
+        n_jobs = n_jobs or per_gpu * len(gpus) or max(1, cpu_count() // (threads or cpu_count()))
+        self._workers = [Worker(gpus[number % len(gpus)] if gpus else None) for number in range(n_jobs)]
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.hydra_context, self.task_function, self.config = hydra_context, task_function, config

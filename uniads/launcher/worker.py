@@ -2,15 +2,21 @@
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
-from multiprocessing import active_children, get_context, parent_process
+from functools import partial
+from multiprocessing import active_children, forkserver, get_context, parent_process
 from multiprocessing.process import BaseProcess
 from threading import Thread
 from typing import Any, final
+
+FORKS = sys.platform == "linux"
+"""Whether workers are forked from a server that has imported what they need, and nothing more. Else they are spawned:
+macOS's own libraries don't survive a fork, and Windows has none."""
 
 POLL = 0.5
 """Seconds between two looks at whether the search is still there."""
@@ -18,25 +24,48 @@ POLL = 0.5
 PATIENCE = 10
 """Seconds that a process, once it is told to end, may take for it."""
 
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+"""The variable by which CUDA is told which GPUs there are. It must be set before a process asks for its first one."""
+
+
+def import_ahead(module: str) -> None:
+    """Begin to import what workers need, once for all of them, while this process goes on; on Linux only.
+
+    The server is a fresh process: it has no threads, no GPU, and nothing of this process in its memory.
+    """
+    if FORKS:
+        forkserver.set_forkserver_preload([module])
+        # While it imports, Ctrl-C would end it with a stack trace. What is ignored here, it ignores from its start.
+        heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            forkserver.ensure_running()
+        finally:
+            signal.signal(signal.SIGINT, heard)
+
 
 @final
 class Worker:
-    """One spawned process, used again for the next job; after a death the next job gets a new one.
+    """One process, used again for the next job; after a death the next job gets a new one.
 
     It is a pool of one of the standard library, so that a death belongs to one job without doubt.
+
+    Args:
+        gpu: the only one that the process sees, as CUDA_VISIBLE_DEVICES names it; None for all.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, gpu: str | None = None) -> None:
+        self._gpu = gpu
         self._pool: ProcessPoolExecutor | None = None
         self._process: BaseProcess | None = None
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         """Start a job. Its future raises ``BrokenProcessPool`` when the process dies."""
-        if self._pool:
-            with suppress(BrokenProcessPool):  # it died between two jobs
+        if self._pool and self._process and self._process.is_alive():  # it may have died between two jobs
+            with suppress(BrokenProcessPool):
                 return self._pool.submit(function, *arguments)
-            self.close()
-        self._pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_prepare)
+        self.close()
+        context = get_context("forkserver" if FORKS else "spawn")
+        self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_prepare, initargs=(self._gpu,))
         before = {process.pid for process in active_children()}
         future = self._pool.submit(function, *arguments)
         self._process = next(process for process in active_children() if process.pid not in before)
@@ -68,20 +97,35 @@ def died(code: int | None) -> str:
 def leave_with_parent() -> None:
     """End this worker process as soon as the search is gone, even by SIGKILL, so that it holds no GPU for nobody."""
     parent = parent_process()
-    if parent and parent.pid and parent.pid not in _watched:
-        _watched.append(parent.pid)
-        Thread(target=_leave_with, args=(parent.pid,), daemon=True).start()
+    if parent and parent.pid:
+        _leave_after(parent.pid, partial(_poll, parent.pid))
+
+
+def _poll(pid: int) -> None:
+    while os.getppid() == pid:
+        time.sleep(POLL)
 
 
 _watched: list[int] = []
 
 
-def _leave_with(pid: int) -> None:
-    while os.getppid() == pid:
-        time.sleep(POLL)
-    os._exit(1)
+def _leave_after(pid: int, end: Callable[[], None]) -> None:
+    """Leave when ``end``, which waits for the end of process ``pid``, returns."""
+
+    def leave() -> None:
+        end()
+        os._exit(1)
+
+    if pid not in _watched:
+        _watched.append(pid)
+        Thread(target=leave, daemon=True).start()
 
 
-def _prepare() -> None:
+def _prepare(gpu: str | None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of Ctrl-C the search takes care
-    leave_with_parent()
+    if gpu is not None:
+        os.environ[VISIBLE] = gpu
+    search = parent_process()
+    assert search is not None
+    assert search.pid is not None
+    _leave_after(search.pid, search.join)  # a forked worker's parent, for the system, is the server

@@ -7,13 +7,14 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from uniads.command import command
-from uniads.report.search import write_report
-from uniads.report.trainings import write_trainings
 
 
 @command("report")
 def main(cfg: DictConfig) -> None:
     """Report on what a directory holds."""
+    from uniads.report.search import write_report
+    from uniads.report.trainings import write_trainings
+
     directory, console = Path(cfg.directory), Console()
     if (directory / "ledger.jsonl").exists():
         page = write_report(directory, GlobalHydra.instance().config_loader())
