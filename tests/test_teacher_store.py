@@ -8,7 +8,7 @@ import torch
 
 from tests.journey import LIGHTNING, small
 from uniads import build
-from uniads.answers import batches_key
+from uniads.answers import answer_dtype, batches_key
 from uniads.distiller.taps import needed_taps
 from uniads.fit import fit, parts_for
 from uniads.knowledge import Batch, Knowledge
@@ -120,6 +120,13 @@ def test_a_store_belongs_to_one_teacher_and_one_order_of_images(
     key = batches_key(plain, teacher)
     for other in ("data.seed=1", "recipe.batch_size=8", "data.fraction=0.5", "data.holdout=false", "data.padding=0"):
         assert batches_key(small(tmp_path, shared, other), teacher) != key
+    fast = str(answer_dtype(small(tmp_path, shared, "teacher.dtype=auto"))).removeprefix("torch.")
+    keys = {
+        each: batches_key(small(tmp_path, shared, f"teacher.dtype={each}"), teacher)
+        for each in ("float32", "auto", "bfloat16")
+    }
+    assert keys["auto"] == keys[fast], "another machine may choose another precision"
+    assert keys["float32"] != keys["bfloat16"]
     for same in ("student.width=2", "recipe.lr=0.1", "distiller.logits.tau=1", "epochs=2", "data.seed=0"):
         assert batches_key(small(tmp_path, shared, same), teacher) == key
 

@@ -39,7 +39,7 @@ def asked(
     epochs = min(cfg.epochs, data.views or cfg.epochs)
     flops = teacher_flops(teacher.network, (data.channels, *data.size)) * len(loader.index) * epochs
     wanted = compiles("teacher.compile", cfg.teacher.compile, device, epochs * len(loader), flops)
-    frozen = Frozen(teacher.network, _dtype(cfg.teacher.dtype, device), wanted)
+    frozen = Frozen(teacher.network, answer_dtype(cfg), wanted)
     directory = store_directory(cfg)
     if directory is None:
         return frozen
@@ -71,9 +71,15 @@ def compiles(name: str, setting: bool | str, device: torch.device, passes: int, 
     return earns_compiling(device, passes, flops)
 
 
-def _dtype(setting: str, device: torch.device) -> torch.dtype:
+def answer_dtype(cfg: DictConfig) -> torch.dtype:
+    """In which the teacher of a training computes, here.
+
+    Raises:
+        ValueError: ``teacher.dtype`` is no setting.
+    """
+    setting = cfg.teacher.dtype
     if setting == AUTO:
-        return fast_dtype(device)
+        return fast_dtype(device_of(cfg.trainer))
     if setting not in DTYPES or setting == "float16":
         raise ValueError(f"teacher.dtype must be float32, bfloat16 or auto, got {setting!r}")
     return DTYPES[setting]
@@ -100,5 +106,5 @@ def store_directory(cfg: DictConfig) -> Path | None:
 def batches_key(cfg: DictConfig, teacher: Teacher) -> str:
     """A short hash of all that decides what a teacher is shown, which teacher it is, and how it is asked."""
     parts = [OmegaConf.to_yaml(cfg.data, resolve=True), str(cfg.recipe.batch_size), str(teacher.file.resolve())]
-    how = [str(cfg.teacher.dtype), str(cfg.teacher.compile), str(cfg.teacher_store.dtype)]
+    how = [str(answer_dtype(cfg)), str(cfg.teacher.compile), str(cfg.teacher_store.dtype)]
     return sha256("\n".join(parts + how).encode()).hexdigest()[:12]

@@ -19,7 +19,7 @@ from uniads.launch import quoted
 from uniads.outcome import Outcome
 from uniads.report import figure, optuna, table
 from uniads.report.cost import Amount, Cost, cost_sentence, cost_table
-from uniads.report.opening import data_lines, logging_line, teacher_lines
+from uniads.report.opening import answer_lines, data_lines, logging_line, teacher_lines
 from uniads.report.pareto import pareto_figure
 from uniads.report.progress import ProgressWatcher
 from uniads.report.search import write_report
@@ -94,7 +94,7 @@ def _who_answers(setup: Setup, data: Data, console: Console) -> list[str]:
         return [f"replay   {setup.cfg.search.ledger} answers, and a surrogate where it can't; nothing is trained"]
     with console.status("teacher: loading, or training it on first use"):
         teacher = judged(last_teacher(setup.shared, data), setup.shared, data)
-    return teacher_lines(as_teacher(setup.shared), teacher, data)
+    return [*teacher_lines(as_teacher(setup.shared), teacher, data), *answer_lines(setup.shared)]
 
 
 class _Watchers(Watcher):

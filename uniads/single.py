@@ -11,7 +11,7 @@ from rich.console import Console
 from uniads.chain import as_teacher
 from uniads.fit import Parts, data_for, fit
 from uniads.outcome import Outcome
-from uniads.report.opening import data_lines, teacher_lines
+from uniads.report.opening import answer_lines, data_lines, teacher_lines
 from uniads.report.table import outcome_table
 
 
@@ -24,8 +24,9 @@ def train(cfg: DictConfig, console: Console) -> Outcome:
 
         def ready(parts: Parts) -> None:
             status.stop()
-            for line in teacher_lines(as_teacher(cfg), parts.teacher, parts.data) if parts.teacher else ():
-                console.print(line, highlight=False, soft_wrap=True, markup=False)
+            if parts.teacher:
+                for line in [*teacher_lines(as_teacher(cfg), parts.teacher, parts.data), *answer_lines(cfg)]:
+                    console.print(line, highlight=False, soft_wrap=True, markup=False)
 
         outcome = fit(cfg, ready)
     directory = Path(cfg.paths.run_dir)

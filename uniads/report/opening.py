@@ -2,8 +2,10 @@
 
 from math import sqrt
 
+import torch
 from omegaconf import DictConfig
 
+from uniads.answers import answer_dtype
 from uniads.data.base import Data
 from uniads.options import options
 from uniads.report.wandb import has_key
@@ -51,6 +53,19 @@ def teacher_lines(cfg: DictConfig, teacher: Teacher, data: Data) -> list[str]:
         "train it longer, or give teacher.checkpoint=FILE"
     )
     return [line, f"         warning: this teacher is clearly worse than the published one; {advice}"]
+
+
+def answer_lines(cfg: DictConfig) -> list[str]:
+    """In which precision the teacher answers, if it is not its own.
+
+    Args:
+        cfg: of the training.
+    """
+    dtype = answer_dtype(cfg)
+    if dtype == torch.float32:
+        return []
+    name = str(dtype).removeprefix("torch.")
+    return [f"         it answers in {name}, the weights stay as they are; teacher.dtype=float32 keeps all bits"]
 
 
 def clearly_below(acc1: float, published: float, images: int) -> bool:
