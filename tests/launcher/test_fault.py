@@ -63,9 +63,10 @@ def test_with_basic_whatever_is_raised_costs_one_job(batch: Batch, tmp_path: Pat
 )
 def test_with_pool_whatever_happens_costs_one_job(faults: dict[str, str], batch: Batch, tmp_path: Path) -> None:
     launcher = ("launcher=pool", "hydra.launcher.n_jobs=2", "hydra.launcher.timeout=3")
+    before = set(multiprocessing.active_children())  # joblib keeps its processes for the next test
     assert judged(batch, faults, *launcher) == faults
     assert set(tries(tmp_path)) == {1}
-    assert multiprocessing.active_children() == []
+    assert set(multiprocessing.active_children()) <= before
     assert not [file for file in tmp_path.rglob("*") if file.suffix == ".part" or file.name.startswith("lock-")]
 
 
