@@ -8,8 +8,9 @@ import torch
 
 import uniads
 from benchmarks.naive import Step, update
+from uniads.context import context_for
 from uniads.data.base import Data
-from uniads.distiller.base import Context, Distiller
+from uniads.distiller.base import Distiller
 from uniads.frozen import Teacher
 from uniads.knowledge import Batch
 from uniads.learner import Learner
@@ -34,15 +35,9 @@ class Networks(NamedTuple):
     def distiller(self, name: str) -> Distiller:
         """A distiller with its adapters, on the device of the networks."""
         made: Distiller = uniads.build("distiller", name)
-        device = next(self.teacher.parameters()).device
-        image = torch.zeros(2, self.data.channels, *self.data.size, device=device)
-        student = self.own().eval()
-        with torch.no_grad():
-            mine, theirs = student(image), self.teacher(image)
-        batch = Batch(image, torch.zeros(2, dtype=torch.long, device=device), torch.arange(2, device=device))
-        labels = self.data.label(train=True)
-        made.adapt(Context(student, self.teacher, mine, theirs, batch, len(labels), 64, self.own, labels))
-        return made.to(device)
+        student, teacher = self.own().cpu(), deepcopy(self.teacher).cpu()  # as in a training, moved when it is made
+        made.adapt(context_for(student, teacher, self.data, self.recipe.batch_size, lambda: self.own().cpu()))
+        return made.to(next(self.teacher.parameters()).device)
 
 
 def add_arguments(parser: ArgumentParser) -> None:
