@@ -16,6 +16,7 @@ QUICK = {
     "epochs": ("--repeats", "1", "--batch", "4", "--only", "wrn40_2-wrn16_2"),
     "memory": ("--batches", "4", "8", *SMALL),
     "gpu": ("--device", "cpu", "--quick"),
+    "accuracy": ("--repeats", "2", "--no-compile", *SMALL[:4], "--epochs", "2", "data.fraction=0.2"),
     "main_job": ("--quick",),
     "scaling": ("--candidates", "2", "--workers", "1"),
     "cifar100": ("--data", "fake", "--epochs", "2", "--piece", "1", "--minutes", "3", "--threads", "1"),
