@@ -34,7 +34,7 @@ from uniads.fit import fit, parts_for
 from uniads.frozen import can_compile
 from uniads.options import conf_dir
 from uniads.outcome import Outcome
-from uniads.training import device_of, hush
+from uniads.training import device_of
 
 Tricks = dict[str, tuple[str, ...]]
 """The overrides of each row."""
@@ -71,7 +71,8 @@ def shared(arguments: Namespace, folder: Path) -> list[str]:
     return [
         f"+model@teacher.model={arguments.teacher}", f"+model@student={arguments.student}",
         f"epochs={arguments.epochs}", f"threads={arguments.threads}", f"seed={arguments.seed}", "trial=true",
-        "chance=null", "compile=false", "teacher.compile=false", f"paths.teacher_dir={folder}", *TAUGHT,
+        "chance=null", "compile=false", "teacher.compile=false",
+        "teacher.dtype=float32", f"paths.teacher_dir={folder}", *TAUGHT,
         *arguments.overrides,
     ]  # fmt: skip
 
@@ -161,7 +162,6 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.repeats < 2:
         parser.error("--repeats must be 2 or more, or there is no spread to compare with")
-    hush()
     with TemporaryDirectory() as folder:
         common = shared(arguments, Path(folder))
         compiled: Tricks = COMPILED if arguments.compile and can_compile() else {}
