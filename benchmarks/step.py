@@ -17,7 +17,7 @@ import torch
 from benchmarks import naive, reporting
 from benchmarks.naive import Step
 from benchmarks.networks import Networks, add_arguments, learner_step, networks
-from uniads.frozen import Frozen, can_compile
+from uniads.frozen import DEFAULT, Frozen, can_compile
 from uniads.knowledge import Batch
 from uniads.teacher_store import TeacherStore
 
@@ -59,7 +59,7 @@ def steps(arguments: Namespace, made: Networks, folder: Path) -> dict[str, Step]
         **tricks(made),
     }
     if arguments.compile and can_compile():
-        compiled = Frozen(deepcopy(made.teacher), compiled=True)
+        compiled = Frozen(deepcopy(made.teacher), compiled=DEFAULT)
         rows["KD, + compiled teacher"] = learner_step(made.own(), compiled, made.distiller("kd"), recipe)
     half = Frozen(deepcopy(made.teacher), torch.bfloat16)
     mixed = Frozen(deepcopy(made.teacher), torch.bfloat16)

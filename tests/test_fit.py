@@ -127,6 +127,23 @@ def test_floating_point_operations_are_two_a_multiplication() -> None:
     assert layer.training
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (["compile=graphs"], r"^compile must be true, false or auto on a CPU, got 'graphs'"),
+        (["teacher.compile=graphs"], r"^teacher.compile must be true, false or auto on a CPU, got 'graphs'"),
+        (["teacher.compile=fast"], r"^teacher.compile must be true, false, auto or graphs, got 'fast'"),
+        (["compile=graphs", "+trainer.accumulate_grad_batches=2"], r"accumulate_grad_batches must be 1 with .* got 2"),
+    ],
+)
+def test_what_can_not_be_compiled_is_refused_before_a_teacher_is_trained(
+    settings: list[str], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        fit(small(tmp_path / "run", *settings, "trainer.accelerator=cpu"))
+    assert not (tmp_path / "teachers").exists()
+
+
 def test_no_network_is_a_sentence(tmp_path: Path) -> None:
     from tests.journey import configured
 

@@ -7,12 +7,21 @@ import torch
 from torch import nn
 
 from uniads import build
-from uniads.answers import compiles
-from uniads.frozen import CPU_FLOPS, CUDA_PASSES, Frozen, can_compile, earns_compiling, fast_dtype
+from uniads.answers import compile_mode
+from uniads.frozen import (
+    CPU_FLOPS,
+    CUDA_PASSES,
+    DEFAULT,
+    GRAPHS,
+    Frozen,
+    can_compile,
+    earns_compiling,
+    fast_dtype,
+)
 from uniads.knowledge import Batch, Knowledge
 from uniads.model.base import Network
 
-CPU = torch.device("cpu")
+CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
 
 class Small(Network):
@@ -64,7 +73,7 @@ def test_asking_changes_no_bit_of_the_network(dtype: torch.dtype, batch: Batch) 
 @pytest.mark.filterwarnings("ignore")
 def test_a_compiled_teacher_says_the_same(batch: Batch) -> None:
     network = lived(Small())
-    plain, compiled = Frozen(network), Frozen(network, compiled=True)
+    plain, compiled = Frozen(network), Frozen(network, compiled=DEFAULT)
     for size in (4, 3):
         part = Batch(*(value[:size] for value in batch))
         torch.testing.assert_close(compiled(part, 0).logits, plain(part, 0).logits, rtol=1e-5, atol=1e-5)
@@ -77,7 +86,7 @@ def test_without_a_compiler_a_sentence_is_logged_and_the_teacher_asked_as_it_is(
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CXX", raising=False)
     network = lived(Small())
-    asked = Frozen(network, compiled=True)
+    asked = Frozen(network, compiled=DEFAULT)
     assert not asked.compiled
     assert "there is no C++ compiler" in caplog.text
     assert torch.equal(asked(batch, 0).logits, Frozen(network)(batch, 0).logits)
@@ -86,12 +95,24 @@ def test_without_a_compiler_a_sentence_is_logged_and_the_teacher_asked_as_it_is(
 def test_compiling_has_to_be_earned() -> None:
     assert earns_compiling(CPU, 1, CPU_FLOPS)
     assert not earns_compiling(CPU, 10**9, CPU_FLOPS / 2)
-    assert earns_compiling(torch.device("cuda"), CUDA_PASSES, 0)
-    assert not earns_compiling(torch.device("cuda"), CUDA_PASSES - 1, 1e30)
-    assert compiles("compile", True, CPU, 0, 0)
-    assert not compiles("compile", False, CPU, 10**9, 1e30)
-    with pytest.raises(ValueError, match=r"teacher.compile must be true, false or auto, got 'yes'"):
-        compiles("teacher.compile", "yes", CPU, 0, 0)
+    assert earns_compiling(GPU, CUDA_PASSES, 0)
+    assert not earns_compiling(GPU, CUDA_PASSES - 1, 1e30)
+
+
+@pytest.mark.parametrize("device", [CPU, GPU])
+def test_graphs_are_never_chosen_by_themselves(device: torch.device) -> None:
+    assert compile_mode("compile", True, device, 0, 0) == DEFAULT
+    assert compile_mode("compile", False, device, 10**9, 1e30) is None
+    assert compile_mode("compile", "auto", device, 10**9, 1e30) == DEFAULT
+    assert compile_mode("compile", "auto", device, 0, 0) is None
+    with pytest.raises(ValueError, match=r"teacher.compile must be true, false, auto or graphs, got 'yes'"):
+        compile_mode("teacher.compile", "yes", device, 0, 0)
+
+
+def test_graphs_need_a_gpu() -> None:
+    assert compile_mode("compile", "graphs", GPU, 0, 0) == GRAPHS
+    with pytest.raises(ValueError, match=r"compile must be true, false or auto on a CPU, got 'graphs'.*compile=auto"):
+        compile_mode("compile", "graphs", CPU, 0, 0)
 
 
 def test_a_search_on_digits_compiles_nothing_and_cifar_does() -> None:

@@ -11,7 +11,7 @@ from uniads.data.base import Data
 from uniads.distiller.base import Distiller
 from uniads.distiller.taps import needed_taps
 from uniads.flops import forward_flops
-from uniads.frozen import Frozen, earns_compiling, fast_dtype
+from uniads.frozen import DEFAULT, GRAPHS, Frozen, earns_compiling, fast_dtype
 from uniads.knowledge import Knowledge
 from uniads.model.base import Network
 from uniads.teacher import Teacher
@@ -38,8 +38,8 @@ def asked(
     loader = data.train(cfg.recipe.batch_size, device)
     epochs = min(cfg.epochs, data.views or cfg.epochs)
     flops = teacher_flops(teacher.network, (data.channels, *data.size)) * len(loader.index) * epochs
-    wanted = compiles("teacher.compile", cfg.teacher.compile, device, epochs * len(loader), flops)
-    frozen = Frozen(teacher.network, answer_dtype(cfg), wanted)
+    mode = compile_mode("teacher.compile", cfg.teacher.compile, device, epochs * len(loader), flops)
+    frozen = Frozen(teacher.network, answer_dtype(cfg), mode)
     directory = store_directory(cfg)
     if directory is None:
         return frozen
@@ -51,24 +51,32 @@ def asked(
     return TeacherStore(frozen, directory / batches_key(cfg, teacher), loader, needed, count, settings.dtype)
 
 
-def compiles(name: str, setting: bool | str, device: torch.device, passes: int, flops: float) -> bool:
-    """Whether a network is compiled.
+def compile_mode(name: str, setting: bool | str, device: torch.device, passes: int, flops: float) -> str | None:
+    """How a network is compiled: ``DEFAULT`` or ``GRAPHS``; None: not at all.
 
     Args:
         name: of the setting.
-        setting: True, False or ``auto``.
+        setting: True, False, ``auto`` or ``graphs``. ``auto`` never chooses graphs, since nobody measured where they
+            are faster.
         device: where it runs.
         passes: batches in the whole training.
         flops: floating-point operations of these forward passes.
 
     Raises:
-        ValueError: the setting is none of the three.
+        ValueError: the setting is none of the four, or ``graphs`` without a GPU.
     """
-    if isinstance(setting, bool):
-        return setting
-    if setting != AUTO:
-        raise ValueError(f"{name} must be true, false or auto, got {setting!r}")
-    return earns_compiling(device, passes, flops)
+    if setting == "graphs":
+        if device.type != "cuda":
+            raise ValueError(
+                f"{name} must be true, false or auto on a {device.type.upper()}, got 'graphs', which are a GPU's; "
+                f"set {name}=auto, or train on a GPU"
+            )
+        return GRAPHS
+    if setting == AUTO:
+        setting = earns_compiling(device, passes, flops)
+    if not isinstance(setting, bool):
+        raise ValueError(f"{name} must be true, false, auto or graphs, got {setting!r}")
+    return DEFAULT if setting else None
 
 
 def answer_dtype(cfg: DictConfig) -> torch.dtype:

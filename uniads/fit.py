@@ -13,14 +13,14 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from uniads.answers import asked, compiles, own_store, teacher_flops
+from uniads.answers import asked, compile_mode, own_store, teacher_flops
 from uniads.callback.rejection import RejectedError, Rejection
 from uniads.chain import assistants, chain_key, last_teacher
 from uniads.context import context_for, example
 from uniads.data.base import Data
 from uniads.distiller.base import Distiller
 from uniads.flops import forward_flops
-from uniads.frozen import can_compile
+from uniads.frozen import GRAPHS, can_compile
 from uniads.learner import Learner
 from uniads.model import checkpoint
 from uniads.model.base import Network, count_params
@@ -65,6 +65,7 @@ def _shared_teacher(cfg: DictConfig, data: Data) -> Teacher:
 
 def parts_for(cfg: DictConfig) -> Parts:
     """Build data, teacher, student, distiller and learner. The seed decides the student's and adapters' weights."""
+    _check_compiling(cfg)
     data = data_for(cfg)
     distiller: Distiller = instantiate(cfg.distiller)
     recipe = instantiate(cfg.recipe)
@@ -86,6 +87,23 @@ def parts_for(cfg: DictConfig) -> Parts:
     asked_one = asked(cfg, data, distiller, teacher, context.taught) if teacher else None
     learner = Learner(student, distiller, recipe, cfg.epochs, data.num_classes, asked_one)
     return Parts(data, student, distiller, learner, teacher)
+
+
+def _check_compiling(cfg: DictConfig) -> None:
+    """Refuse what can't be compiled before a teacher is trained.
+
+    Raises:
+        ValueError: a setting is no way to compile on this device, or graphs would spoil accumulated gradients.
+    """
+    batches = cfg.trainer.get("accumulate_grad_batches") or 1
+    if cfg.compile == "graphs" and batches > 1:
+        raise ValueError(
+            f"trainer.accumulate_grad_batches must be 1 with compile=graphs, got {batches}: each replay overwrites the "
+            "gradients of the one before; use compile=true, or a larger recipe.batch_size"
+        )
+    device = device_of(cfg.trainer)
+    for name, setting in (("compile", cfg.compile), ("teacher.compile", cfg.teacher.compile)):
+        compile_mode(name, setting, device, 0, 0.0)
 
 
 def fit(cfg: DictConfig, ready: Callable[[Parts], None] | None = None) -> Outcome:
@@ -150,8 +168,10 @@ def _compile(cfg: DictConfig, parts: Parts) -> None:
     """
     device = device_of(cfg.trainer)
     steps = cfg.epochs * len(parts.data.train(cfg.recipe.batch_size))
-    if compiles("compile", cfg.compile, device, steps, 0.0) and can_compile():
-        parts.student.compile()
+    mode = compile_mode("compile", cfg.compile, device, steps, 0.0)
+    if mode and can_compile():
+        parts.student.compile(mode=mode)
+        parts.learner.graphs = mode == GRAPHS
 
 
 def _measured(parts: Parts) -> Outcome:

@@ -3,9 +3,10 @@
 import os
 from collections.abc import Callable
 from copy import deepcopy
-from functools import cached_property
+from functools import cached_property, partial
 from logging import getLogger
 from shutil import which
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,9 @@ from uniads.model.base import Network, laid_out
 
 Teacher = Callable[[Batch, int], Knowledge]
 """The knowledge of a batch of the given epoch, from 0."""
+
+DEFAULT, GRAPHS = "default", "reduce-overhead"
+"""How a network is compiled, by torch's names. With the second the GPU's work is recorded once and replayed."""
 
 log = getLogger(__name__)
 
@@ -30,14 +34,15 @@ class Frozen:
         network: moved to the device of the batches, put into eval mode, and not changed otherwise.
         dtype: in which the copy computes; the answers are float32. bfloat16 changes the logits by about 1e-2 of the
             largest.
-        compiled: compile the copy for batches of the first one's size; other batches are answered without. Where that
-            is not possible a sentence is logged, and the copy is asked as it is.
+        compiled: how the copy is compiled for batches of the first one's size, ``DEFAULT`` or ``GRAPHS``; None: not at
+            all. Other batches are answered without. Where it is not possible a sentence is logged, and the copy is
+            asked as it is.
     """
 
-    def __init__(self, network: Network, dtype: torch.dtype = torch.float32, compiled: bool = False) -> None:
+    def __init__(self, network: Network, dtype: torch.dtype = torch.float32, compiled: str | None = None) -> None:
         self.network = network.eval().requires_grad_(False)
         self.dtype = dtype
-        self.compiled = compiled and can_compile()
+        self.compiled = compiled if compiled and can_compile() else None
         self._copy: nn.Module | None = None
         self._layout = torch.contiguous_format
         self._size = 0
@@ -53,14 +58,20 @@ class Frozen:
         image = batch.image.to(self.dtype).contiguous(memory_format=self._layout)
         self._size = self._size or len(image)
         answer = self._compiled(image) if self.compiled and len(image) == self._size else copy(image)
-        return Knowledge(tuple(map(_full, answer.features)), _full(answer.embedding), _full(answer.logits))
+        # The next replay of a graph overwrites what this one said, so that a copy is given.
+        full = partial(_full, copied=self.compiled == GRAPHS)
+        return Knowledge(tuple(map(full, answer.features)), full(answer.embedding), full(answer.logits))
 
     @cached_property
     def _compilation(self) -> Callable[[Tensor], Knowledge]:
         assert self._copy is not None
         device = next(self.network.parameters()).device.type
         # Frozen weights are laid out for oneDNN once instead of in every pass.
-        compiled: Callable[[Tensor], Knowledge] = torch.compile(self._copy, options={"freezing": device == "cpu"})
+        options: dict[str, str | int | bool | Callable[..., Any]] = {
+            "freezing": device == "cpu",
+            "triton.cudagraphs": self.compiled == GRAPHS,
+        }
+        compiled: Callable[[Tensor], Knowledge] = torch.compile(self._copy, options=options)
         return compiled
 
     def _compiled(self, image: Tensor) -> Knowledge:
@@ -69,14 +80,14 @@ class Frozen:
         except RuntimeError as error:
             reason = next(iter(str(error).splitlines()), type(error).__name__)
             log.warning("the teacher can't be compiled and is asked as it is: %s", reason)
-            self.compiled = False
+            self.compiled = None
             assert self._copy is not None
             answer: Knowledge = self._copy(image)
             return answer
 
 
-def _full(x: Tensor) -> Tensor:
-    return x if x.dtype == torch.float64 else x.float()
+def _full(x: Tensor, copied: bool) -> Tensor:
+    return x.to(x.dtype if x.dtype == torch.float64 else torch.float32, copy=copied)
 
 
 def can_compile() -> bool:

@@ -25,6 +25,8 @@ class Learner(LightningModule):
 
     Attributes:
         means: of the last whole epoch, over its images: the loss, the task loss and each weighted term.
+        graphs: whether the student is compiled as CUDA graphs. One belongs to one size of batch, and to record another
+            takes a minute, so that all but whole training batches are then run uncompiled.
 
     Args:
         student: the network to train.
@@ -55,6 +57,7 @@ class Learner(LightningModule):
         self.loss = MeanMetric()
         self.acc1 = MulticlassAccuracy(num_classes, average="micro")
         self.means: dict[str, float] = {}
+        self.graphs = False
         self._sums: dict[str, Tensor] = {}
 
     def on_train_epoch_start(self) -> None:
@@ -62,22 +65,25 @@ class Learner(LightningModule):
         self.distiller.set_epoch(self.current_epoch, self.epochs)
 
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+        # First the teacher: while the student waits for its backward pass, torch would record a graph of the teacher
+        # anew at every call, and a store may ask for a whole epoch here.
+        taught = self._taught(batch)
         student = self._known(batch)
         task = F.cross_entropy(student.logits.float(), batch.label)
-        terms: dict[str, Tensor] = {} if self.distiller.over else self._terms(student, batch)
+        terms: dict[str, Tensor] = {} if self.distiller.over else self.distiller(student, taught or student, batch)
         loss = (1.0 if self.distiller.over else self.distiller.task) * task + sum(terms.values())
         self._note({"loss": loss, "task": task, **terms}, len(batch.label))
         return {"loss": loss, "task": task.detach()}
 
-    def _terms(self, student: Knowledge, batch: Batch) -> dict[str, Tensor]:
-        taught = self.teacher if self.distiller.needs_teacher else None
-        named: dict[str, Tensor] = self.distiller(
-            student, taught(batch, self.current_epoch) if taught else student, batch
-        )
-        return named
+    def _taught(self, batch: Batch) -> Knowledge | None:
+        """What the teacher says; None where nobody wants to hear it."""
+        wanted = self.distiller.needs_teacher and not self.distiller.over
+        return self.teacher(batch, self.current_epoch) if self.teacher and wanted else None
 
     def _known(self, batch: Batch) -> Knowledge:
-        knowledge: Knowledge = self.student(batch.image.contiguous(memory_format=self._layout))
+        image = batch.image.contiguous(memory_format=self._layout)
+        compiled = not self.graphs or (self.training and len(image) == self.recipe.batch_size)
+        knowledge: Knowledge = self.student(image) if compiled else self.student.forward(image)
         return knowledge
 
     def _note(self, values: dict[str, Tensor], images: int) -> None:
