@@ -125,6 +125,8 @@ def fit(cfg: DictConfig, ready: Callable[[Parts], None] | None = None) -> Outcom
         raise ValueError(f"stop_epoch must be above 0 and at most epochs={cfg.epochs}, got {cfg.stop_epoch}")
     if cfg.threads is not None:
         torch.set_num_threads(cfg.threads)
+    # What earlier trainings of this process compiled: torch stops at eight networks of a class, and graphs hold memory.
+    torch.compiler.reset()
     parts = parts_for(cfg)
     if ready:
         ready(parts)
