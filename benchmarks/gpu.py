@@ -1,8 +1,8 @@
 """python -m benchmarks.gpu: everything that is measured on a GPU, in under 8 minutes on one.
 
 WRN-16-2 with KD and with three searched nodes: images per second of whole epochs on fake CIFAR-100, in float32 and in
-bfloat16 autocast, with the live teacher, with the store, compiled, and against the same step written naively: PIL
-images out of a DataLoader, eager, float32. What does not fit into --minutes is left out, and said.
+bfloat16 autocast, with the live teacher, with the store, compiled, as CUDA graphs, and against the same step written
+naively: PIL images out of a DataLoader, eager, float32. What does not fit into --minutes is left out, and said.
 ``--device cpu --quick`` runs the same code in a minute without a GPU.
 """
 
@@ -24,7 +24,7 @@ from torchvision.transforms.functional import to_pil_image
 from benchmarks import naive, reporting
 from benchmarks.naive import Step
 from benchmarks.networks import Networks, add_arguments, learner_step, networks
-from uniads.frozen import Frozen, can_compile
+from uniads.frozen import DEFAULT, GRAPHS, Frozen, can_compile
 from uniads.knowledge import Batch
 from uniads.teacher_store import TeacherStore
 
@@ -64,14 +64,15 @@ def rows_of(made: Networks, arguments: Namespace, folder: Path) -> Iterator[tupl
     def over(step: Step, batches: Callable[[], Iterator[Batch]]) -> Epoch:
         return lambda: sum(step(each) is None and len(each.label) for each in batches())
 
-    def ours(name: str, half: bool, compiled: bool, stored: bool) -> Epoch:
-        live = Frozen(deepcopy(made.teacher), torch.bfloat16 if half else torch.float32, compiled)
-        place = folder / f"{name}-{half}-{compiled}"
+    def ours(name: str, half: bool, mode: str | None, stored: bool) -> Epoch:
+        torch.compiler.reset()  # after eight networks of a class torch compiles no more
+        live = Frozen(deepcopy(made.teacher), torch.bfloat16 if half else torch.float32, mode)
+        place = folder / f"{name}-{half}-{mode}"
         kept = TeacherStore(live, place, made.data.train(batch, device), (3,) if name != "kd" else (), 4, "auto")
         student = made.own()
-        if compiled:
-            student.compile()
-        step = learner_step(student, kept if stored else live, made.distiller(name), made.recipe, half)
+        if mode:
+            student.compile(mode=mode)
+        step = learner_step(student, kept if stored else live, made.distiller(name), made.recipe, half, mode == GRAPHS)
         return over(step, lambda: iter(made.data.train(batch, device)))
 
     for name in ("kd", "searched"):
@@ -79,10 +80,12 @@ def rows_of(made: Networks, arguments: Namespace, folder: Path) -> Iterator[tupl
         yield f"{name}, naive, float32", partial(over, plain, lambda: naive_batches(made, batch, device))
         for half in (False, True):
             kind = "bfloat16" if half else "float32"
-            yield f"{name}, {kind}", partial(ours, name, half, False, False)
-            yield f"{name}, {kind}, store", partial(ours, name, half, False, True)
+            yield f"{name}, {kind}", partial(ours, name, half, None, False)
+            yield f"{name}, {kind}, store", partial(ours, name, half, None, True)
             if arguments.compile and can_compile():
-                yield f"{name}, {kind}, compiled", partial(ours, name, half, True, False)
+                yield f"{name}, {kind}, compiled", partial(ours, name, half, DEFAULT, False)
+                if device == "cuda":
+                    yield f"{name}, {kind}, graphs", partial(ours, name, half, GRAPHS, False)
 
 
 def speed(epoch: Epoch, device: str, repeats: int) -> float:

@@ -61,11 +61,17 @@ def networks(arguments: Namespace, images: int, device: str = "cpu", **data: obj
     student: Network = uniads.build("model", arguments.student, num_classes=CLASSES)
     size = max(images * 10 // 9 + CLASSES, 2 * CLASSES)
     made: Data = uniads.build("data", "fake", num_classes=CLASSES, train_size=size, test_size=CLASSES, **data)
-    return Networks(teacher.to(device), student.to(device), uniads.build("recipe", "crd"), made)
+    recipe: Recipe = uniads.build("recipe", "crd", batch_size=arguments.batch)
+    return Networks(teacher.to(device), student.to(device), recipe, made)
 
 
 def learner_step(
-    student: Network, teacher: Teacher | None, distiller: Distiller, recipe: Recipe, half: bool = False
+    student: Network,
+    teacher: Teacher | None,
+    distiller: Distiller,
+    recipe: Recipe,
+    half: bool = False,
+    graphs: bool = False,
 ) -> Step:
     """A step as a training of this package runs it, Lightning's loop apart.
 
@@ -75,9 +81,11 @@ def learner_step(
         distiller: on the student's device.
         recipe: for its optimizer.
         half: whether under autocast to bfloat16, as with ``trainer.precision=bf16-mixed``.
+        graphs: whether the student is compiled as CUDA graphs.
     """
     device = next(student.parameters()).device
     learner = Learner(student, distiller, recipe, recipe.epochs, CLASSES, teacher).to(device)
+    learner.graphs = graphs
     optimizer = recipe.optimizer([*learner.student.parameters(), *distiller.parameters()])
 
     def step(batch: Batch) -> None:
