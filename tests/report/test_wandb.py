@@ -1,5 +1,9 @@
 """W&B runs: whose they are, and how they end."""
 
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -50,3 +54,26 @@ def test_an_error_in_a_search_ends_its_run(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="broken"), search_run(tmp_path, "pair", {}):
         raise RuntimeError("broken")
     assert wandb.run is None
+
+
+def test_the_service_of_another_process_is_not_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wandb.teardown()
+    monkeypatch.setenv("WANDB_SERVICE", f"3-1-unix-{tmp_path / 'gone'}")
+    with search_run(tmp_path, "pair", {}) as opened:
+        assert opened.run.id == run_id(tmp_path, "search")
+
+
+@pytest.mark.slow
+def test_a_killed_search_leaves_its_run_to_the_next_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", os.getcwd())
+    script = (
+        "import os; from pathlib import Path; from uniads.report.wandb import search_run\n"
+        f"with search_run(Path({str(tmp_path / 'search')!r}), 'pair', {{}}): "
+    )
+    (tmp_path / "search").mkdir()
+    wandb.teardown()
+    with search_run(tmp_path, "pair", {}):
+        assert os.environ["WANDB_SERVICE"]  # inherited by both
+        for end, code in (("os.kill(os.getpid(), 9)", -signal.SIGKILL), ("pass", 0)):
+            ended = subprocess.run([sys.executable, "-c", script + end], capture_output=True, text=True, timeout=300)
+            assert ended.returncode == code, ended.stderr

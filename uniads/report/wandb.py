@@ -10,6 +10,7 @@ from typing import Any
 
 import wandb
 from pytorch_lightning.loggers import WandbLogger
+from wandb.env import SERVICE
 
 from uniads.report.table import COLUMNS, rows
 from uniads.search import Result, Trial, Watcher
@@ -106,6 +107,9 @@ def run_id(directory: Path, job_type: str) -> str:
 
 
 def _opened(directory: Path, name: str, group: str, job_type: str, config: Mapping[str, Any]) -> Any:
+    # A program that logs to W&B hands its service on to what it starts. When that is killed, the service keeps the run
+    # open, and refuses its name to whoever goes on with it. A service of our own ends with us.
+    os.environ.pop(SERVICE, None)
     # A sweep's agent has chosen run and group already.
     ours: dict[str, Any] = (
         {} if os.environ.get("WANDB_SWEEP_ID") else {"id": run_id(directory, job_type), "group": group}
