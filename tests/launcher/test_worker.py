@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 import torch
@@ -95,3 +96,26 @@ one.close()"""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert done.stdout.split() == ["True", "True"], done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(not FORKS, reason="workers are spawned here")
+def test_ctrl_c_while_the_first_worker_waits_for_the_server_leaves_no_process(tmp_path: Path) -> None:
+    slow = "import os, signal, time\ntime.sleep(1)\nos.kill(os.getppid(), signal.SIGINT)\ntime.sleep(1)\n"
+    (tmp_path / "slow.py").write_text(slow)
+    code = """
+import multiprocessing, time
+from uniads.launcher.worker import Worker, import_ahead
+import_ahead('slow')
+one = Worker()
+try:
+    one.submit(time.sleep, 600)
+    time.sleep(60)
+except KeyboardInterrupt:
+    one.close()
+    print('interrupted', multiprocessing.active_children())
+"""
+    paths = {"PYTHONPATH": os.pathsep.join([os.getcwd(), str(tmp_path)])}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=os.environ | paths)
+    assert done.stdout == "interrupted []\n"
+    assert done.stderr == ""

@@ -4,10 +4,10 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from multiprocessing import active_children, forkserver, get_context, parent_process
 from multiprocessing.process import BaseProcess
@@ -59,7 +59,11 @@ class Worker:
         self._process: BaseProcess | None = None
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        """Start a job. Its future raises ``BrokenProcessPool`` when the process dies."""
+        """Start a job. Its future raises ``BrokenProcessPool`` when the process dies.
+
+        Raises:
+            KeyboardInterrupt: on Ctrl-C, when the process is known, so that ``close`` ends it.
+        """
         if self._pool and self._process and self._process.is_alive():  # it may have died between two jobs
             with suppress(BrokenProcessPool):
                 return self._pool.submit(function, *arguments)
@@ -67,8 +71,9 @@ class Worker:
         context = get_context("forkserver" if FORKS else "spawn")
         self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_prepare, initargs=(self._gpu,))
         before = {process.pid for process in active_children()}
-        future = self._pool.submit(function, *arguments)
-        self._process = next(process for process in active_children() if process.pid not in before)
+        with _interrupted_later():
+            future = self._pool.submit(function, *arguments)
+            self._process = next(process for process in active_children() if process.pid not in before)
         return future
 
     def close(self) -> int | None:
@@ -81,6 +86,19 @@ class Worker:
         code = self._process.exitcode
         self._pool = self._process = None
         return code
+
+
+@contextmanager
+def _interrupted_later() -> Iterator[None]:
+    """Ctrl-C inside is heard at the end. To block the signal would not do: other threads still take it."""
+    heard: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: heard.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if heard:
+        signal.raise_signal(signal.SIGINT)
 
 
 def died(code: int | None) -> str:
