@@ -1,17 +1,22 @@
 """A user's mistake ends in one sentence: no stack trace, exit code 1, and nothing trained."""
 
+import signal
 import subprocess
 import sys
+import time
+import weakref
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 import torch
+from omegaconf import DictConfig
 
 import uniads
 from tests.journey import LIGHTNING, SMALL, Commands, refused
 from uniads import evaluate, train
+from uniads.command import command as made_command
 from uniads.search import __main__ as search
 from uniads.search.ledger import Ledger
 
@@ -170,3 +175,16 @@ def test_no_command_loads_torch_before_its_configuration_is_known() -> None:
     assert done.stdout.strip() == "set()"
     commands = [file for file in Path(uniads.__file__).parent.rglob("*.py") if "\n@command(" in file.read_text()]
     assert len(commands) == len(modules)
+
+
+def test_ctrl_c_in_a_callback_of_the_interpreter_is_neither_lost_nor_shown(command: Commands) -> None:
+    @made_command("report")
+    def main(cfg: DictConfig) -> None:
+        thing = {cfg.directory}
+        called = weakref.ref(thing, lambda _: signal.raise_signal(signal.SIGINT))
+        del thing
+        assert called() is None
+        time.sleep(10)
+
+    ended = command(main)
+    assert (ended.code, ended.error) == (1, "interrupted")

@@ -2,10 +2,14 @@
 
 import os
 import re
+import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 from functools import wraps
+from threading import Timer
+from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -57,7 +61,8 @@ def command(config_name: str) -> Callable[[Task], Callable[[], None]]:
             # Hydra would print its own trace and leave; with this set it hands the error over.
             os.environ[FULL] = "1"
             try:
-                run()
+                with _insistent():
+                    run()
                 if failures:
                     raise failures[0]
             except (*MENDABLE, RuntimeError) as error:
@@ -70,6 +75,24 @@ def command(config_name: str) -> Callable[[Task], Callable[[], None]]:
         return main
 
     return decorate
+
+
+@contextmanager
+def _insistent() -> Iterator[None]:
+    """Repeat a Ctrl-C that Python would show and drop: one inside a destructor or the callback of a weak reference."""
+    before = sys.unraisablehook
+
+    def hook(dropped: Any) -> None:
+        if issubclass(dropped.exc_type, KeyboardInterrupt):
+            Timer(0.01, signal.raise_signal, (signal.SIGINT,)).start()  # after the callback
+        else:
+            before(dropped)
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 def _mendable(error: Exception) -> bool:
