@@ -48,9 +48,17 @@ def conduct(cfg: DictConfig) -> None:
     """
     console = Console()
     setup = Setup.of(cfg)
+    try:
+        _conduct(setup, console)
+    except KeyboardInterrupt:
+        _say_how_to_go_on(setup, console)
+        raise
+
+
+def _conduct(setup: Setup, console: Console) -> None:
     with closing(setup.launch), closing(opened(setup)) as ledger:
         introduce(setup, console)
-        with search_run(setup.directory, setup.shared.pair, cfg) as run:
+        with search_run(setup.directory, setup.shared.pair, setup.cfg) as run:
             result = run_search(setup, ledger, run, console)
             run.conclude(result)
     report(setup, result, console)
@@ -59,11 +67,17 @@ def conduct(cfg: DictConfig) -> None:
         raise ValueError(
             f"no candidate reached the top rung ({result.stopped}); see {setup.directory / 'ledger.jsonl'}"
         )
-    best = result.best if cfg.final and not interrupted else None
+    best = result.best if setup.cfg.final and not interrupted else None
     final = train_best(setup, best, console) if best else None
     conclude(setup, result, final, console)
     if interrupted:
         raise KeyboardInterrupt
+    _say_how_to_go_on(setup, console)
+
+
+def _say_how_to_go_on(setup: Setup, console: Console) -> None:
+    line = f"go on after an interruption with the same command and hydra.run.dir={setup.directory}"
+    console.print(line, highlight=False, soft_wrap=True)
 
 
 def introduce(setup: Setup, console: Console) -> None:
@@ -188,8 +202,5 @@ def conclude(setup: Setup, result: Result, final: Outcome | None, console: Conso
     if result.epochs:
         console.print(cost_table(Cost.of(result, setup.schedule.rungs[-1].epochs, full, trained)))
         console.print(cost_sentence(result, full, final.epochs if final else 0), highlight=False, soft_wrap=True)
-    console.print(
-        f"ledger.jsonl, front.csv, pareto.png and pareto.svg: {setup.directory}\n"
-        f"go on after an interruption with the same command and hydra.run.dir={setup.directory}",
-        highlight=False, soft_wrap=True,
-    )  # fmt: skip
+    files = f"ledger.jsonl, front.csv, pareto.png and pareto.svg: {setup.directory}"
+    console.print(files, highlight=False, soft_wrap=True)
