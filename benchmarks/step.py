@@ -59,12 +59,13 @@ def steps(arguments: Namespace, made: Networks, folder: Path) -> dict[str, Step]
         **tricks(made),
     }
     if arguments.compile and can_compile():
-        compiled = Frozen(deepcopy(made.teacher), compiled=DEFAULT)
-        rows["KD, + compiled teacher"] = learner_step(made.own(), compiled, made.distiller("kd"), recipe)
+        for precision, name in ((torch.float32, "compiled teacher"), (torch.bfloat16, "compiled teacher in bfloat16")):
+            compiled = Frozen(deepcopy(made.teacher), precision, DEFAULT)
+            rows[f"KD, + {name}"] = learner_step(made.own(), compiled, made.distiller("kd"), recipe)
     half = Frozen(deepcopy(made.teacher), torch.bfloat16)
     mixed = Frozen(deepcopy(made.teacher), torch.bfloat16)
+    rows["KD, + teacher in bfloat16"] = learner_step(made.own(), half, made.distiller("kd"), recipe)
     rows["KD, all in bfloat16"] = learner_step(made.own(), mixed, made.distiller("kd"), recipe, half=True)
-    rows["KD, teacher in bfloat16"] = learner_step(made.own(), half, made.distiller("kd"), recipe)
     rows["KD, store"] = learner_step(made.own(), store(made, size, folder / "kd", ()), made.distiller("kd"), recipe)
     viewed = made._replace(data=networks(arguments, TURNS * size, views=2).data)
     seen = store(viewed, size, folder / "views", ())
