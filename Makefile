@@ -25,8 +25,8 @@ test: $(READY)  ## the tests; ARGS="-m slow" for the slow ones
 check: $(READY)  ## every check of a commit: format, lint, types, layers, hygiene
 	$(VENV)/bin/pre-commit run --all-files --show-diff-on-failure $(ARGS)
 
-bench: $(READY)  ## measure on this machine, some twenty minutes; tables here, JSON in benchmarks/results/
-	for name in step loop epochs distillers memory search_overhead main_job scaling; do \
+bench: $(READY)  ## measure on this machine, some forty minutes; tables here, JSON in benchmarks/results/
+	for name in step loop epochs distillers memory search_overhead main_job scaling accuracy; do \
 		$(RUN) -m benchmarks.$$name --json benchmarks/results/$$name.json || exit 1; \
 	done
 

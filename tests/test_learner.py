@@ -43,7 +43,8 @@ def trainer(directory: Path, epochs: int = 2) -> Trainer:
 def parts(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Parts:
     """A searched distiller with a live teacher."""
     teachers = f"paths.teacher_dir={tmp_path_factory.getbasetemp() / 'teachers'}"
-    return parts_for(small(tmp_path, teachers, "distiller=searched", "distiller.feature.tap=1"))
+    settings = (teachers, "distiller=searched", "distiller.feature.tap=1", "teacher.dtype=float32")
+    return parts_for(small(tmp_path, *settings))
 
 
 def teacher_of(parts: Parts) -> Network:
