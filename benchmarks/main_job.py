@@ -2,7 +2,8 @@
 
 Both run ``python -m uniads.search +pair=wrn40_2-wrn16_2`` from a teacher that is trained already. Off means: no memory
 layout, torch's default optimizer, no store of the teacher's answers, every configuration composed by Hydra, one
-candidate at a time. The teacher answers in the same precision in both, so that they try the same candidates. The phases are read off the times of the files that the command writes.
+candidate at a time. The teacher answers in the same precision in both, so that they try the same candidates. The
+phases are read off the times of the files that the command writes.
 """
 
 import os
