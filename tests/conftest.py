@@ -1,6 +1,7 @@
 """What every test runs under: annotations executed, one thread, no display, no network, no home of the user's."""
 
 import os
+import signal
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -33,6 +34,7 @@ def checked(thing: Callable[..., Any]) -> Callable[..., Any]:
 
 jaxtyping.install_import_hook("uniads", f"{__name__}.checked")  # before anything imports uniads
 torch.set_num_threads(1)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background a shell has it ignored, by all it starts
 os.environ |= {"MPLBACKEND": "Agg", "WANDB_MODE": "offline", "WANDB_SILENT": "true"}
 
 

@@ -201,7 +201,7 @@ def test_sixteen_bits_change_a_training_by_little(
     dtype: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     shared = (f"paths.teacher_dir={tmp_path_factory.getbasetemp() / 'teachers'}", *SEARCHED[:3], "epochs=1",
-              "recipe.milestones=[]")  # fmt: skip
+              "recipe.milestones=[]", "teacher.dtype=float32")  # fmt: skip
     live = fit(small(tmp_path / "live", *shared))
     store = (f"teacher_store.directory={tmp_path / 'store'}", f"teacher_store.dtype={dtype}")
     kept = fit(small(tmp_path / "kept", *shared, *store))
