@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from tests.journey import LIGHTNING, small
-from uniads import build
+from uniads import build, frozen
 from uniads.fit import data_for, fit, parts_for
+from uniads.frozen import can_compile
 from uniads.model import checkpoint
 from uniads.model.base import count_params
 
@@ -142,6 +143,20 @@ def test_what_can_not_be_compiled_is_refused_before_a_teacher_is_trained(
     with pytest.raises(ValueError, match=message):
         fit(small(tmp_path / "run", *settings, "trainer.accelerator=cpu"))
     assert not (tmp_path / "teachers").exists()
+
+
+@pytest.mark.skipif(not can_compile(), reason="there is no C++ compiler")
+def test_a_long_training_compiles_a_teacher_in_float32_and_none_in_bfloat16(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(frozen, "CPU_FLOPS", 1.0)
+    modes = {}
+    for dtype in ("float32", "bfloat16"):
+        settings = (f"paths.teacher_dir={tmp_path / 'teachers'}", f"teacher.dtype={dtype}", "trainer.accelerator=cpu")
+        asked = parts_for(small(tmp_path / dtype, *settings)).learner.teacher
+        assert isinstance(asked, frozen.Frozen)
+        modes[dtype] = asked.compiled
+    assert modes == {"float32": frozen.DEFAULT, "bfloat16": None}
 
 
 def test_no_network_is_a_sentence(tmp_path: Path) -> None:

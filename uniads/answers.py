@@ -37,9 +37,12 @@ def asked(
     device = device_of(cfg.trainer)
     loader = data.train(cfg.recipe.batch_size, device)
     epochs = min(cfg.epochs, data.views or cfg.epochs)
-    flops = teacher_flops(teacher.network, (data.channels, *data.size)) * len(loader.index) * epochs
+    dtype = answer_dtype(cfg)
+    flops = 0.0
+    if dtype == torch.float32:
+        flops = teacher_flops(teacher.network, (data.channels, *data.size)) * len(loader.index) * epochs
     mode = compile_mode("teacher.compile", cfg.teacher.compile, device, epochs * len(loader), flops)
-    frozen = Frozen(teacher.network, answer_dtype(cfg), mode)
+    frozen = Frozen(teacher.network, dtype, mode)
     directory = store_directory(cfg)
     if directory is None:
         return frozen
@@ -60,7 +63,7 @@ def compile_mode(name: str, setting: bool | str, device: torch.device, passes: i
             are faster.
         device: where it runs.
         passes: batches in the whole training.
-        flops: floating-point operations of these forward passes.
+        flops: float32 operations of these forward passes.
 
     Raises:
         ValueError: the setting is none of the four, or ``graphs`` without a GPU.
