@@ -15,7 +15,7 @@ import torch
 import yaml
 
 from benchmarks import naive, reporting
-from benchmarks.networks import add_arguments, learner_step, networks
+from benchmarks.networks import learner_step, networks
 from uniads import options
 from uniads.frozen import Frozen
 from uniads.options import conf_dir
@@ -38,11 +38,19 @@ def pairs() -> dict[str, tuple[str, str]]:
     return found
 
 
-def measured(name: str, arguments: Namespace, folder: Path) -> reporting.Row:
-    """Epochs per hour of one pair."""
-    made = networks(arguments, 2 * arguments.batch)
+def pair_row(name: str, arguments: Namespace, folder: Path) -> reporting.Row:
+    """Epochs per hour of one pair.
+
+    Args:
+        name: of the pair.
+        arguments: with ``teacher``, ``student``, ``batch``, ``seed``, ``repeats`` and ``device``.
+        folder: for a store.
+    """
+    device = arguments.device
+    made = networks(arguments, 2 * arguments.batch, device)
     kd = made.distiller("kd")
-    store = TeacherStore(Frozen(deepcopy(made.teacher)), folder / name, made.data.train(arguments.batch), (), 4)
+    loader = made.data.train(arguments.batch, device)
+    store = TeacherStore(Frozen(deepcopy(made.teacher)), folder / name, made.data.train(arguments.batch, device), (), 4)
     rows = {
         "plain, naive": naive.plain_step(made.own(), made.recipe),
         "KD, naive": naive.distillation_step(made.own(), made.teacher, deepcopy(kd), made.recipe),
@@ -50,30 +58,44 @@ def measured(name: str, arguments: Namespace, folder: Path) -> reporting.Row:
         "KD, store": learner_step(made.own(), store, deepcopy(kd), made.recipe),
     }
     times: dict[str, list[float]] = {each: [] for each in rows}
-    batch = next(iter(made.data.train(arguments.batch)))
+    batch = next(iter(loader))
     for turn in range(arguments.repeats + 1):
         for each, step in rows.items():
             begin = perf_counter()
             step(batch)
+            if device == "cuda":
+                torch.cuda.synchronize()
             if turn:
                 times[each].append(perf_counter() - begin)
     return {"pair": name, **{each: 3600 / (STEPS * median(taken)) for each, taken in times.items()}}
 
 
+def measured(only: str | None, arguments: Namespace) -> list[reporting.Row]:
+    """The rows of all pairs, or of one.
+
+    Args:
+        only: a pair's name; None for all.
+        arguments: as of ``pair_row``, without the networks.
+    """
+    chosen = {name: pair for name, pair in pairs().items() if only in (None, name)}
+    if not chosen:
+        raise SystemExit(f"--only {only} is no pair of small networks; there are {', '.join(pairs())}")
+    with TemporaryDirectory() as folder:
+        return [
+            pair_row(name, Namespace(**vars(arguments) | {"teacher": teacher, "student": student}), Path(folder))
+            for name, (teacher, student) in chosen.items()
+        ]
+
+
 def main() -> None:
     """Measure, print, write."""
     parser = reporting.parser(__doc__, repeats=2, threads=2)
-    add_arguments(parser)
+    parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--only", help="one pair, such as wrn40_2-wrn16_2")
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    chosen = {name: pair for name, pair in pairs().items() if arguments.only in (None, name)}
-    if not chosen:
-        raise SystemExit(f"--only {arguments.only} is no pair of small networks; there are {', '.join(pairs())}")
-    rows = []
-    with TemporaryDirectory() as folder:
-        for name, (arguments.teacher, arguments.student) in chosen.items():
-            rows.append(measured(name, arguments, Path(folder)))
+    rows = measured(arguments.only, arguments)
     reporting.show(f"epochs per hour, batch {arguments.batch}, {arguments.threads} threads", rows)
     reporting.save("benchmarks.epochs", arguments, rows, unit="epochs per hour", steps=STEPS)
 

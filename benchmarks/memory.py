@@ -4,7 +4,7 @@ Forward and backward, on knowledge of the shapes of WRN-40-2 and WRN-16-2, witho
 is the larger batch's peak by the smaller one's: with four times the images 4 is linear, 16 quadratic, 64 cubic.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -77,6 +77,21 @@ def works(made: Networks, device: str) -> Iterator[tuple[str, str, Work]]:
             print(f"distiller {name} is left out: {type(error).__name__}: {error}".splitlines()[0])
 
 
+def measured(made: Networks, batches: Sequence[int], device: str) -> list[reporting.Row]:
+    """Peak memory of everything at a smaller and a larger batch, what grows most first."""
+    rows: list[reporting.Row] = []
+    first, second = batches
+    for group, name, work in works(made, device):
+        try:
+            low, high = (peak_bytes(partial(work, n), device) / 2**20 for n in batches)
+        except Exception as error:
+            print(f"{group} {name} is left out: {type(error).__name__}: {error}".splitlines()[0])
+            continue
+        sizes = {f"MiB at {first}": low, f"MiB at {second}": high, "growth": high / low if low else 1.0}
+        rows.append({"option": f"{group} {name}", **sizes})
+    return sorted(rows, key=lambda row: -float(str(row["growth"])))
+
+
 def main() -> None:
     """Measure, print, write."""
     parser = reporting.parser(__doc__, repeats=1, threads=2)
@@ -86,17 +101,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     made = networks(arguments, max(arguments.batches), arguments.device)
-    rows: list[reporting.Row] = []
-    for group, name, work in works(made, arguments.device):
-        try:
-            low, high = (peak_bytes(partial(work, n), arguments.device) / 2**20 for n in arguments.batches)
-        except Exception as error:
-            print(f"{group} {name} is left out: {type(error).__name__}: {error}".splitlines()[0])
-            continue
-        first, second = arguments.batches
-        sizes = {f"MiB at {first}": low, f"MiB at {second}": high, "growth": high / low if low else 1.0}
-        rows.append({"option": f"{group} {name}", **sizes})
-    rows.sort(key=lambda row: -float(str(row["growth"])))
+    rows = measured(made, arguments.batches, arguments.device)
     reporting.show("peak memory, forward and backward", rows)
     reporting.save("benchmarks.memory", arguments, rows)
 

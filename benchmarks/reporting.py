@@ -32,7 +32,7 @@ def parser(description: str | None, *, repeats: int, threads: int) -> ArgumentPa
 def show(title: str, rows: Sequence[Row]) -> None:
     """Print rows as a table; their keys are its columns."""
     table = Table(title=title, title_justify="left")
-    for position, name in enumerate(rows[0]):
+    for position, name in enumerate(rows[0] if rows else ()):
         table.add_column(name, justify="right" if position else "left")
     for row in rows:
         table.add_row(*(f"{value:.3g}" if isinstance(value, float) else str(value) for value in row.values()))
