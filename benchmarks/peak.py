@@ -21,8 +21,8 @@ def peak_bytes(work: Callable[[], object], device: str = "cpu") -> int:
         before = torch.cuda.memory_allocated()
         work()
         return torch.cuda.max_memory_allocated() - before
-    os.environ.setdefault("KINETO_LOG_LEVEL", "5")  # it tells of every start and stop
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
+    os.environ.setdefault("KINETO_LOG_LEVEL", "6")  # it tells of every start and stop
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True) as profiled:
         work()
     results = getattr(profiled.profiler, "kineto_results")  # noqa: B009  # no public interface tells sizes in order
     changes = [(event.start_ns(), event.nbytes()) for event in results.events() if event.name() == "[memory]"]
