@@ -25,6 +25,7 @@ from time import perf_counter
 import torch
 
 from benchmarks import reporting
+from benchmarks.epochs import STEPS as EPOCH_STEPS
 from benchmarks.networks import learner_step, networks
 from uniads.frozen import Frozen
 from uniads.search import (
@@ -53,9 +54,6 @@ SIZES = (4, 12)
 CANDIDATES = 200
 PAPER = Halving([3, 8, 24], [20, 8, 4])
 """Candidates, rungs and quotas of ``search=paper``."""
-
-EPOCH_STEPS = 704
-"""Batches of 64 in the 45,000 images of CIFAR-100 that are not held out."""
 
 STEPS = 10
 
@@ -219,16 +217,16 @@ def paper_row(arguments: Namespace, folder: Path, once: float, each: float) -> r
         step(batch)
     epoch = EPOCH_STEPS * (perf_counter() - begin) / STEPS
     _, trials = engine_seconds("nsga2", None, arguments.seed)
-    epochs = PAPER.cost(CANDIDATES)
+    trained = PAPER.cost(CANDIDATES)
     beside = once + each * trials
     return {
         "candidates": CANDIDATES,
         "trials": trials,
-        "epochs": epochs,
+        "epochs": trained,
         "beside s": beside,
         "epoch s": epoch,
-        "share": beside / (beside + epochs * epoch),
-        "epoch s at 2%": 49 * beside / epochs,
+        "share": beside / (beside + trained * epoch),
+        "epoch s at 2%": 49 * beside / trained,
     }
 
 

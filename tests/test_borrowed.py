@@ -75,6 +75,7 @@ def test_a_file_that_is_no_teacher_is_refused_and_nothing_in_it_is_run(name: str
     write, words = FILES[name]
     write(Path(name))
     refused(command(train.main, *RUN, f"teacher.checkpoint={name}"), name, *words)
+    assert not list(Path().rglob("*.pt")), "something was trained before the mistake was found"
     assert not Path("victim").exists()
 
 
@@ -82,6 +83,7 @@ def test_a_file_that_is_no_teacher_is_refused_and_nothing_in_it_is_run(name: str
 def test_a_network_that_detects_or_segments_is_refused_as_a_teacher(name: str, command: Commands) -> None:
     asked = ("model@teacher.model=torchvision", f"teacher.model.name={name}")
     refused(command(train.main, *RUN, *asked), f"torchvision's {name} does not classify whole images", "take a classif")
+    assert not list(Path().rglob("*.pt")), "something was trained before the mistake was found"
 
 
 def test_weights_that_can_not_be_fetched_are_named(command: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,6 +94,7 @@ def test_weights_that_can_not_be_fetched_are_named(command: Commands, monkeypatc
     shape = ("data.num_classes=1000", "data.image_size=[3,32,32]", "data.train_size=10000", "data.test_size=1000")
     ended = command(train.main, *RUN, *asked, *shape)
     refused(ended, f"the weights DEFAULT of {name} can't be downloaded", "teacher.checkpoint=FILE")
+    assert not list(Path().rglob("*.pt")), "something was trained before the mistake was found"
 
 
 def test_a_file_of_an_old_pytorch_on_a_gpu_teaches_and_is_evaluated(

@@ -147,5 +147,5 @@ def test_a_mistake_ends_a_process_with_one_sentence(tmp_path: Path) -> None:
     ended = program(tmp_path, "uniads.train", "+pair=resnet56-resnet20", "distiller=kdd")
     assert ended.returncode == 1
     assert ended.stderr.startswith("error: ")
-    assert "Did you mean kd" in ended.stderr
+    assert "Did you mean kd or rkd?" in ended.stderr
     assert "Traceback" not in ended.stderr + ended.stdout

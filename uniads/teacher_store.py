@@ -88,7 +88,7 @@ class TeacherStore:
 
     Args:
         teacher: asked for views that are not stored.
-        directory: shared by all who see the same teacher, images and batches; see ``batches_key`` in ``uniads.fit``.
+        directory: shared by all who see the same teacher, images and batches; see ``uniads.answers.batches_key``.
         loader: the batches to train on; a copy of the one that trains, since its epoch is set here.
         taps: of the feature maps that are stored; in place of others ``Knowledge.features`` has empty tensors.
         count: how many taps the teacher has.
