@@ -31,11 +31,11 @@ from scipy import stats
 from torch import Tensor
 
 from benchmarks import naive, reporting
-from uniads.fit import fit, parts_for
-from uniads.frozen import can_compile
+from uniads.learner.frozen import can_compile
+from uniads.learner.loop import device_of
 from uniads.options import conf_dir
 from uniads.outcome import Outcome
-from uniads.training import device_of
+from uniads.training.fit import fit, parts_for
 
 Tricks = dict[str, tuple[str, ...]]
 """The overrides of each row."""

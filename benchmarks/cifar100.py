@@ -15,10 +15,10 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
 from benchmarks import reporting
-from uniads.fit import fit, parts_for
+from uniads.learner.loop import score
 from uniads.model import checkpoint
 from uniads.options import conf_dir
-from uniads.training import score
+from uniads.training.fit import fit, parts_for
 
 PUBLISHED = {"wrn_40_2": 0.7561, "wrn_16_2": 0.7492}
 """Test accuracies of the CRD benchmark, arXiv:1910.10699, table 1: the teacher, and the student with KD."""

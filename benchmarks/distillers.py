@@ -16,9 +16,9 @@ from benchmarks import reporting
 from benchmarks.naive import Step
 from benchmarks.networks import CLASSES, Networks, add_arguments, learner_step, networks
 from benchmarks.step import TURNS, measure
-from uniads.context import context_for
 from uniads.distiller.base import Distiller
-from uniads.frozen import Frozen
+from uniads.distiller.context import context_for
+from uniads.learner.frozen import Frozen
 from uniads.model.base import count_params
 
 IMAGES = 50_000

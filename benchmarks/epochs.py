@@ -17,9 +17,9 @@ import yaml
 from benchmarks import naive, reporting
 from benchmarks.networks import learner_step, networks
 from uniads import options
-from uniads.frozen import Frozen
+from uniads.learner.frozen import Frozen
 from uniads.options import conf_dir
-from uniads.teacher_store import TeacherStore
+from uniads.teacher.store import TeacherStore
 
 STEPS = 704
 

@@ -26,9 +26,9 @@ from torchvision.transforms.functional import to_pil_image
 from benchmarks import epochs, memory, naive, reporting, scaling
 from benchmarks.naive import Step
 from benchmarks.networks import Networks, add_arguments, learner_step, networks
-from uniads.frozen import DEFAULT, GRAPHS, Frozen, can_compile
 from uniads.knowledge import Batch
-from uniads.teacher_store import TeacherStore
+from uniads.learner.frozen import DEFAULT, GRAPHS, Frozen, can_compile
+from uniads.teacher.store import TeacherStore
 
 EPOCH = 45_000
 Epoch = Callable[[], int]

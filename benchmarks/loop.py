@@ -13,10 +13,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from benchmarks import reporting
 from benchmarks.networks import CLASSES, Networks, add_arguments, learner_step, networks
-from uniads.frozen import Frozen
-from uniads.learner import Learner
+from uniads.learner.frozen import Frozen
+from uniads.learner.learner import Learner
+from uniads.learner.loop import train_quietly
 from uniads.options import conf_dir
-from uniads.training import train_quietly
 
 Epoch = Callable[[], object]
 
@@ -45,7 +45,7 @@ def epochs(made: Networks, batch: int) -> dict[str, Epoch]:
         train_quietly(learner, made.data, recipe, 1, None, [])
 
     def score() -> None:
-        from uniads.training import score
+        from uniads.learner.loop import score
 
         score(learner, made.data, "val", recipe)
 

@@ -9,10 +9,10 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-import uniads.answers
-import uniads.frozen
-import uniads.launch
-import uniads.learner
+import uniads.bridge.launch
+import uniads.learner.frozen
+import uniads.learner.learner
+import uniads.teacher.source
 from uniads.distiller.base import Distiller
 from uniads.knowledge import Batch
 from uniads.model.base import Network
@@ -74,10 +74,10 @@ def switched_off(*keep: str) -> Iterator[None]:
         keep: names of tricks that stay: ``layout``, ``optimizer``, ``store``, ``composition``.
     """
     tricks: dict[str, list[tuple[Any, str, Any]]] = {
-        "layout": [(uniads.learner, "laid_out", contiguous), (uniads.frozen, "laid_out", contiguous)],
+        "layout": [(uniads.learner.learner, "laid_out", contiguous), (uniads.learner.frozen, "laid_out", contiguous)],
         "optimizer": [(Recipe, "optimizer", lambda recipe, parameters: sgd(recipe, list(parameters)))],
-        "store": [(uniads.answers, "store_directory", lambda cfg: None)],
-        "composition": [(uniads.launch, "Composition", ConfigLoaderImpl)],
+        "store": [(uniads.teacher.source, "store_directory", lambda cfg: None)],
+        "composition": [(uniads.bridge.launch, "Composition", ConfigLoaderImpl)],
     }
     swapped = [swap for name, swaps in tricks.items() if name not in keep for swap in swaps]
     before = [getattr(owner, name) for owner, name, _ in swapped]

@@ -8,12 +8,12 @@ import torch
 
 import uniads
 from benchmarks.naive import Step, update
-from uniads.context import context_for
 from uniads.data.base import Data
 from uniads.distiller.base import Distiller
-from uniads.frozen import Teacher
+from uniads.distiller.context import context_for
 from uniads.knowledge import Batch
-from uniads.learner import Learner
+from uniads.learner.frozen import Teacher
+from uniads.learner.learner import Learner
 from uniads.model.base import Network
 from uniads.recipe import Recipe
 

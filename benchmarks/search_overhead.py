@@ -27,7 +27,7 @@ import torch
 from benchmarks import reporting
 from benchmarks.epochs import STEPS as EPOCH_STEPS
 from benchmarks.networks import learner_step, networks
-from uniads.frozen import Frozen
+from uniads.learner.frozen import Frozen
 from uniads.search import (
     NSGA2,
     Algorithm,
@@ -46,7 +46,7 @@ from uniads.search import (
 )
 from uniads.search.algorithm.tpe import TPE
 from uniads.search.ledger import read
-from uniads.teacher_store import TeacherStore
+from uniads.teacher.store import TeacherStore
 
 SIZES = (4, 12)
 """Candidates of the two searches."""

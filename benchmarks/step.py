@@ -17,9 +17,9 @@ import torch
 from benchmarks import naive, reporting
 from benchmarks.naive import Step
 from benchmarks.networks import Networks, add_arguments, learner_step, networks
-from uniads.frozen import DEFAULT, Frozen, can_compile
 from uniads.knowledge import Batch
-from uniads.teacher_store import TeacherStore
+from uniads.learner.frozen import DEFAULT, Frozen, can_compile
+from uniads.teacher.store import TeacherStore
 
 TURNS = 4
 """Batches that the turns go through, again and again."""

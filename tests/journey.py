@@ -10,7 +10,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 
-from uniads.command import FULL
+from uniads.command.run import FULL
 from uniads.options import conf_dir
 
 EASY = (

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "uniads"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 YAMLS = sorted(conf_dir().rglob("*.yaml"))
-SHARED = ("callback", "data", "distance", "distiller", "launcher", "model", "search", "transform")
+SHARED = ("callback", "data", "distance", "distiller", "launcher", "logger", "model", "search", "transform")
 """Names of both a config group and a package folder."""
 
 
@@ -58,7 +58,7 @@ def test_groups_packages_and_tests_share_names() -> None:
     packages = folders(PACKAGE)
     assert set(SHARED) <= packages
     assert set(SHARED) <= folders(conf_dir())
-    assert packages == {*SHARED, "report"}
+    assert packages == {*SHARED, "bridge", "command", "export", "learner", "report", "teacher", "terminal", "training"}
     named = packages | {module.stem for module in PACKAGE.glob("*.py")} | folders(conf_dir())
     assert {name for name in folders(ROOT / "tests") if not name.startswith(".")} <= named
 

@@ -19,14 +19,14 @@ from omegaconf import DictConfig, OmegaConf
 from tests.distiller.contexts import context_of
 from tests.journey import LIGHTNING, Commands, configured
 from uniads import options
-from uniads.candidates import space_for, student_genes, student_params
+from uniads.bridge.space import space_for, student_genes, student_params
 from uniads.distiller.composed import Composed
 from uniads.knowledge import Batch
 from uniads.model.base import Network
 from uniads.options import conf_dir
 from uniads.search import __main__ as search
 from uniads.search.space import SearchSpace
-from uniads.teacher import published_acc1
+from uniads.teacher.provider import published_acc1
 
 pytestmark = [*LIGHTNING, pytest.mark.slow]
 PAIRS = (

@@ -1,16 +1,11 @@
 """python -m uniads.evaluate checkpoint=FILE data=digits part=test: the accuracy of a saved student or teacher."""
 
-from omegaconf import DictConfig
-
-from uniads.command import command
+from uniads.entry import start
 
 
-@command("evaluate")
-def main(cfg: DictConfig) -> None:
+def main() -> None:
     """Load a saved network and score it."""
-    from uniads.evaluating import evaluate
-
-    evaluate(cfg)
+    start("evaluate")
 
 
 if __name__ == "__main__":

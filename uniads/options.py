@@ -4,6 +4,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from uniads.error import UnknownNameError
+
 
 def conf_dir() -> Path:
     """The folder ``conf/``: inside the package in an installed wheel, beside it in a checkout."""
@@ -19,13 +21,13 @@ def options(group: str) -> tuple[str, ...]:
         group: a folder under ``conf/``, such as ``"transform"``.
 
     Raises:
-        LookupError: there is no such group, or it holds no option.
+        UnknownNameError: there is no such group, or it holds no option.
     """
     folder = conf_dir() / group
     names = tuple(sorted(file.stem for file in folder.glob("*.yaml")))
     if not names:
         groups = sorted(path.name for path in conf_dir().iterdir() if path.is_dir())
-        raise LookupError(f"no config group {group!r}; the groups are: {', '.join(groups)}")
+        raise UnknownNameError(f"no config group {group!r}; the groups are: {', '.join(groups)}")
     return names
 
 
@@ -41,13 +43,13 @@ def build(group: str, option: str, **overrides: Any) -> Any:
         The object that the option's ``_target_`` names.
 
     Raises:
-        LookupError: the group or the option does not exist; the message lists what does.
+        UnknownNameError: the group or the option does not exist; the message lists what does.
     """
     known = options(group)
     if option not in known:
         near = get_close_matches(option, known, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise LookupError(f"no {group} {option!r}; allowed: {', '.join(known)}.{hint}")
+        raise UnknownNameError(f"no {group} {option!r}; allowed: {', '.join(known)}.{hint}")
 
     from hydra import compose, initialize_config_dir
     from hydra.utils import instantiate

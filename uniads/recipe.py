@@ -7,6 +7,8 @@ import torch
 from torch import nn
 from torch.optim.lr_scheduler import MultiStepLR
 
+from uniads.error import UserError
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -35,20 +37,20 @@ class Recipe:
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "lr", "gamma"):
             if not getattr(self, name) > 0:
-                raise ValueError(f"recipe.{name} must be above 0, got {getattr(self, name)}")
+                raise UserError(f"recipe.{name} must be above 0, got {getattr(self, name)}")
         if not 0 <= self.momentum < 1:
-            raise ValueError(f"recipe.momentum must be 0 or more and below 1, got {self.momentum}")
+            raise UserError(f"recipe.momentum must be 0 or more and below 1, got {self.momentum}")
         if list(self.milestones) != sorted(set(self.milestones)):
-            raise ValueError(f"recipe.milestones must rise, got {list(self.milestones)}")
+            raise UserError(f"recipe.milestones must rise, got {list(self.milestones)}")
 
     def squeezed(self, epochs: int) -> list[int]:
         """The milestones for a training of another length: the same shape of schedule.
 
         Raises:
-            ValueError: epochs is not above 0.
+            UserError: epochs is not above 0.
         """
         if not epochs > 0:
-            raise ValueError(f"epochs must be above 0, got {epochs}")
+            raise UserError(f"epochs must be above 0, got {epochs}")
         return [round(milestone * epochs / self.epochs) for milestone in self.milestones]
 
     def optimizer(self, parameters: Iterable[nn.Parameter]) -> torch.optim.SGD:

@@ -1,38 +1,11 @@
 """python -m uniads.sweep +pair=wrn40_2-wrn16_2: W&B sweeps over a search's space, or their results beside its own."""
 
-from pathlib import Path
-
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
-from rich.console import Console
-
-from uniads.command import command
+from uniads.entry import start
 
 
-@command("sweep")
-def main(cfg: DictConfig) -> None:
-    """Write the sweeps; with ``sweep.ledger`` and ``sweep.results`` compare instead."""
-    from uniads.report.equal import equal_sheet, of_ledger, of_results
-    from uniads.report.sweep import sweeps, write
-    from uniads.search.account import Account
-    from uniads.setup import Setup
-
-    console, directory = Console(), Path(HydraConfig.get().runtime.output_dir)
-    if cfg.sweep.ledger or cfg.sweep.results:
-        if not (cfg.sweep.ledger and cfg.sweep.results):
-            raise ValueError("a comparison needs both sweep.ledger=FILE and sweep.results=[FILE,...]")
-        account = Account.of(Path(cfg.sweep.ledger))
-        files = {str(file): of_results(Path(file), account.length) for file in cfg.sweep.results}
-        sheet = equal_sheet(account.result.measures, account.length, {"search": of_ledger(account), **files})
-        sheet.write(directory)
-        console.print(sheet.markdown(), highlight=False, soft_wrap=True, markup=False)
-        return
-    setup = Setup.of(cfg)
-    made = sweeps(
-        setup.space, setup.schedule, cfg.search.candidates, setup.launch.overrides, setup.target, cfg.seed, directory
-    )
-    for path in write(made, directory):
-        console.print(f"wandb sweep {path}", highlight=False, soft_wrap=True)
+def main() -> None:
+    """Write the sweeps, or compare their results with a search."""
+    start("sweep")
 
 
 if __name__ == "__main__":

@@ -1,18 +1,11 @@
 """python -m uniads.train +pair=wrn40_2-wrn16_2 distiller=kd: one training, a baseline or a searched candidate."""
 
-from omegaconf import DictConfig
-
-from uniads.command import command
+from uniads.entry import start
 
 
-@command("train")
-def main(cfg: DictConfig) -> None:
+def main() -> None:
     """Train one student."""
-    from rich.console import Console
-
-    from uniads.single import train
-
-    train(cfg, Console())
+    start("train")
 
 
 if __name__ == "__main__":

@@ -14,11 +14,11 @@ from uniads import build
 from uniads.data.base import Data
 from uniads.data.imagefolder import ImageFolder
 from uniads.data.stream import MOST_WORKERS, usable_workers
-from uniads.fit import data_for, fit
-from uniads.frozen import Frozen
 from uniads.knowledge import Batch, Knowledge
+from uniads.learner.frozen import Frozen
 from uniads.model.base import Network
-from uniads.teacher_store import TeacherStore
+from uniads.teacher.store import TeacherStore
+from uniads.training.fit import data_for, fit
 
 pytestmark = LIGHTNING
 CLASSES = ("ant", "bee", "cat")

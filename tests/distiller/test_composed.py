@@ -7,10 +7,10 @@ from torch import Tensor
 
 from tests.distiller.contexts import context_of
 from uniads import build, options
-from uniads.context import knowledge_of
 from uniads.distance.l2 import L2
 from uniads.distiller.base import Distiller
 from uniads.distiller.composed import Composed
+from uniads.distiller.context import knowledge_of
 from uniads.distiller.node import Node
 from uniads.knowledge import Batch, Knowledge
 from uniads.model.base import Network

@@ -10,14 +10,14 @@ from torch.nn import functional as F
 from tests.distiller.contexts import context_of
 from tests.model.nets import Plain
 from uniads import build
-from uniads.context import knowledge_of
 from uniads.distiller.composed import Composed
+from uniads.distiller.context import knowledge_of
 from uniads.distiller.dml import Dml
 from uniads.distiller.one import One
 from uniads.distiller.term import Term
-from uniads.flops import forward_flops
 from uniads.knowledge import Batch
 from uniads.model.base import Network
+from uniads.model.flops import forward_flops
 from uniads.model.taps import Tapped
 
 SHAPE = {"num_classes": 5, "in_channels": 1}

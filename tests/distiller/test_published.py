@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from tests.distiller.contexts import context_of
 from uniads import build
-from uniads.context import knowledge_of
 from uniads.distiller.base import Distiller
+from uniads.distiller.context import knowledge_of
 from uniads.knowledge import Batch, Knowledge
 from uniads.model.base import Network
 

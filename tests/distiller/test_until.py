@@ -11,11 +11,11 @@ from uniads import build, train
 from uniads.distance.l2 import L2
 from uniads.distiller.composed import Composed
 from uniads.distiller.node import Node
-from uniads.fit import fit, parts_for
 from uniads.knowledge import Batch, Knowledge
-from uniads.learner import Learner
+from uniads.learner.learner import Learner
 from uniads.model import checkpoint
 from uniads.model.base import count_params
+from uniads.training.fit import fit, parts_for
 
 pytestmark = LIGHTNING
 METHODS = ("eskd", "one", "dml")

@@ -9,7 +9,7 @@ from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
 from tests.launcher.jobs import job
-from uniads.launch import Launch
+from uniads.bridge.launch import Launch
 from uniads.options import conf_dir
 from uniads.search import NSGA2, Halving, Ledger, Measure, Result, SearchSpace, search
 from uniads.search.trial import Trial

@@ -17,7 +17,7 @@ from uniads.model import checkpoint
 from uniads.model.base import Network
 from uniads.model.published import CIFAR100, IMAGENET
 from uniads.options import conf_dir
-from uniads.teacher import published_acc1
+from uniads.teacher.provider import published_acc1
 
 
 def teacher(seed: int = 0) -> Network:

@@ -8,12 +8,12 @@ from torchvision import models
 
 from tests.journey import LIGHTNING, small
 from uniads import build
-from uniads.fit import data_for, fit
 from uniads.knowledge import Knowledge
 from uniads.model import checkpoint
 from uniads.model.taps import Tapped
 from uniads.model.torchvision import torchvision
-from uniads.teacher import teacher_for
+from uniads.teacher.provider import teacher_for
+from uniads.training.fit import data_for, fit
 
 pytestmark = pytest.mark.slow
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.report.conftest import Recorded
+from tests.recorded import Recorded
 from uniads.search import Ledger
 from uniads.search.account import Account
 

@@ -7,6 +7,8 @@ import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
+from uniads.error import UserError
+
 
 class RejectedError(Exception):
     """A training was stopped.
@@ -36,7 +38,7 @@ class Rejection(Callback):
 
     def __init__(self, num_classes: int, chance: float | None = 1.02, every: int = 10) -> None:
         if chance is not None and not chance > 0:
-            raise ValueError(f"chance must be above 0, or null for no bound, got {chance}")
+            raise UserError(f"chance must be above 0, or null for no bound, got {chance}")
         self.bound = inf if chance is None else chance * log(num_classes)
         self.every = every
         self._task: list[Tensor] = []

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 
+from uniads.error import UserError
 from uniads.model.base import count_params
 
 
@@ -26,9 +27,9 @@ class Sweep(Callback):
         self, target: float | None = None, weight: float = 1.0, file: str | None = None, run: str = "run"
     ) -> None:
         if target is not None and not target > 0:
-            raise ValueError(f"callback.sweep.target must be above 0, got {target}")
+            raise UserError(f"callback.sweep.target must be above 0, got {target}")
         if not weight >= 0:
-            raise ValueError(f"callback.sweep.weight must be 0 or more, got {weight}")
+            raise UserError(f"callback.sweep.weight must be 0 or more, got {weight}")
         self.target, self.weight, self.run = target, weight, run
         self.file = Path(file) if file else None
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from uniads.data.augment import Augment
 from uniads.data.loader import Loader
 from uniads.data.split import stratified
+from uniads.error import UserError
 
 
 class Images(NamedTuple):
@@ -50,7 +51,7 @@ class Data(ABC):
             things of an image, which a store can keep for a whole training; the student sees fewer different pictures.
 
     Raises:
-        ValueError: an argument is out of its range.
+        UserError: an argument is out of its range.
     """
 
     def __init__(
@@ -70,13 +71,13 @@ class Data(ABC):
         views: int | None = None,
     ) -> None:
         if not 0 < fraction <= 1:
-            raise ValueError(f"data.fraction must be above 0 and at most 1, got {fraction}")
+            raise UserError(f"data.fraction must be above 0 and at most 1, got {fraction}")
         if not 0 < val_fraction < 1:
-            raise ValueError(f"data.val_fraction must be above 0 and below 1, got {val_fraction}")
+            raise UserError(f"data.val_fraction must be above 0 and below 1, got {val_fraction}")
         if padding < 0:
-            raise ValueError(f"data.padding must be 0 or more pixels, got {padding}")
+            raise UserError(f"data.padding must be 0 or more pixels, got {padding}")
         if views is not None and views < 1:
-            raise ValueError(f"data.views must be 1 or more, or null for new ones in every epoch, got {views}")
+            raise UserError(f"data.views must be 1 or more, or null for new ones in every epoch, got {views}")
         self.root = Path(root) if root is not None else None
         self.num_classes = num_classes
         self.mean, self.std = tuple(mean), tuple(std)
@@ -103,26 +104,26 @@ class Data(ABC):
         """The images, if they are what ``Images`` says and the class was told.
 
         Raises:
-            ValueError: they are not.
+            UserError: they are not.
         """
         name, (pixels, label) = type(self).__name__, images
         if pixels.dtype != torch.uint8 or pixels.ndim != 4 or pixels.numel() == 0:
-            raise ValueError(
+            raise UserError(
                 f"{name}.read gave pixels of {pixels.dtype} and shape {tuple(pixels.shape)}, allowed: torch.uint8, "
                 "(images, channels, height, width), none of them 0; convert them there"
             )
         if label.shape != (len(pixels),) or label.is_floating_point():
-            raise ValueError(
+            raise UserError(
                 f"{name}.read gave labels of {label.dtype} and shape {tuple(label.shape)}, allowed: whole numbers, one "
                 f"for each of its {len(pixels)} images"
             )
         if label.min() < 0 or label.max() >= self.num_classes:
-            raise ValueError(
+            raise UserError(
                 f"{name}.read gave labels from {label.min()} to {label.max()}, allowed: 0 to {self.num_classes - 1} "
                 f"for its {self.num_classes} classes; number the classes from 0, or set data.num_classes"
             )
         if not len(self.mean) == len(self.std) == pixels.shape[1]:
-            raise ValueError(
+            raise UserError(
                 f"{name} has images of {pixels.shape[1]} channels and {len(self.mean)} entries in data.mean, "
                 f"{len(self.std)} in data.std; give one of each a channel"
             )
@@ -141,11 +142,11 @@ class Data(ABC):
         """These images of the training set, if there are any.
 
         Raises:
-            ValueError: a fraction is too small for the set.
+            UserError: a fraction is too small for the set.
         """
         if len(index) == 0:
             train, val = self._split
-            raise ValueError(
+            raise UserError(
                 f"of {len(self.label(train=True)):,} training images data.fraction={self.fraction:g} and "
                 f"data.val_fraction={self.val_fraction:g} leave {len(train):,} to train on and {len(val):,} to "
                 "validate on; each class gives round(fraction * size), so raise the one that is too small"

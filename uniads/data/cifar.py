@@ -7,6 +7,7 @@ import torch
 from torchvision import datasets
 
 from uniads.data.base import Data, Images
+from uniads.error import MissingFileError, UserError
 
 SETS = {10: datasets.CIFAR10, 100: datasets.CIFAR100}
 
@@ -25,7 +26,7 @@ class CIFAR(Data):
 
     def __init__(self, num_classes: int, download: bool = True, **common: Any) -> None:
         if num_classes not in SETS:
-            raise ValueError(f"CIFAR has 10 or 100 classes, got num_classes {num_classes}")
+            raise UserError(f"CIFAR has 10 or 100 classes, got num_classes {num_classes}")
         super().__init__(num_classes=num_classes, **common)
         self.download = download
 
@@ -33,14 +34,14 @@ class CIFAR(Data):
         """All images of one part.
 
         Raises:
-            FileNotFoundError: the files are missing or damaged and could not be fetched.
+            MissingFileError: the files are missing or damaged and could not be fetched.
         """
         root = str(self.root)
         try:
             files = SETS[self.num_classes](root, train=train, download=self.download)
         except (RuntimeError, URLError, OSError) as error:
             folder = SETS[self.num_classes].base_folder
-            raise FileNotFoundError(
+            raise MissingFileError(
                 f"CIFAR-{self.num_classes} is missing or damaged in {root!r}, and it can't be downloaded ({error}); "
                 f"put torchvision's folder {folder!r} there, or name another place: paths.data_dir=DIR or UNIADS_DATA"
             ) from None

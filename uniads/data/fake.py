@@ -7,6 +7,7 @@ from typing import Any, final
 import torch
 
 from uniads.data.base import Data, Images
+from uniads.error import UserError
 
 
 @final
@@ -34,12 +35,12 @@ class Fake(Data):
         **common: Any,
     ) -> None:
         if len(image_size) != 3 or min(image_size) < 1:
-            raise ValueError(
+            raise UserError(
                 f"data.image_size must be channels, height and width, each at least 1, got {list(image_size)}"
             )
         for name, images in {"train_size": train_size, "test_size": test_size}.items():
             if images < 1:
-                raise ValueError(f"data.{name} must be at least 1, got {images}")
+                raise UserError(f"data.{name} must be at least 1, got {images}")
         channels = image_size[0]
         super().__init__(num_classes=num_classes, mean=[0.5] * channels, std=[0.25] * channels, **common)
         self.image_size, self.sizes, self.noise = tuple(image_size), {True: train_size, False: test_size}, noise

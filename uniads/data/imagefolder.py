@@ -13,6 +13,7 @@ from torchvision.transforms import v2
 
 from uniads.data.base import Data, Images
 from uniads.data.stream import StreamLoader, Views, usable_workers
+from uniads.error import MissingFileError, UserError
 
 
 class Files(NamedTuple):
@@ -49,8 +50,8 @@ class ImageFolder(Data):
         common: see ``Data``.
 
     Raises:
-        ValueError: an argument is out of its range, or no folder is given.
-        FileNotFoundError: the classes are to be counted, and a folder is missing.
+        UserError: an argument is out of its range, or no folder is given.
+        MissingFileError: the classes are to be counted, and a folder is missing.
     """
 
     def __init__(
@@ -67,13 +68,13 @@ class ImageFolder(Data):
         **common: Any,
     ) -> None:
         if folder is None:
-            raise ValueError(
+            raise UserError(
                 "no folder of images is given; add data.folder=DIR, with DIR/train/<class>/ and DIR/test/<class>/"
             )
         if not 1 <= crop <= resize:
-            raise ValueError(f"data.crop must be 1 or more and at most data.resize={resize}, got {crop}")
+            raise UserError(f"data.crop must be 1 or more and at most data.resize={resize}, got {crop}")
         if len(scale) != 2 or not 0 < scale[0] <= scale[1] <= 1:
-            raise ValueError(f"data.scale must be two rising shares above 0 and at most 1, got {list(scale)}")
+            raise UserError(f"data.scale must be two rising shares above 0 and at most 1, got {list(scale)}")
         self.folder = Path(root or "") / folder
         self.tests = ("test", "val") if test_folder is None else (test_folder,)
         self.crop, self.workers = crop, usable_workers(workers)
@@ -98,15 +99,15 @@ class ImageFolder(Data):
         """Names of the classes, in the order of their labels.
 
         Raises:
-            FileNotFoundError: a folder is missing.
-            ValueError: there are less than two classes, or the test folder has one more.
+            MissingFileError: a folder is missing.
+            UserError: there are less than two classes, or the test folder has one more.
         """
         train, test = self._part("train"), self._part(*self.tests)
         found, tested = subfolders(train), subfolders(test)
         if len(found) < 2:
-            raise ValueError(f"{train} has {len(found)} class folders, at least 2 are needed; {self._expected}")
+            raise UserError(f"{train} has {len(found)} class folders, at least 2 are needed; {self._expected}")
         if strange := sorted(set(tested) - set(found)):
-            raise ValueError(f"{test} has classes that {train} does not have: {some(strange)}; remove or rename them")
+            raise UserError(f"{test} has classes that {train} does not have: {some(strange)}; remove or rename them")
         return found
 
     @property
@@ -121,8 +122,8 @@ class ImageFolder(Data):
                 return self.folder / name
         if not self.folder.is_dir():
             where = "name another place: data.folder=DIR, or paths.data_dir=DIR or UNIADS_DATA for all data sets"
-            raise FileNotFoundError(f"there is no folder {self.folder}; {self._expected}, or {where}")
-        raise FileNotFoundError(f"{self.folder} has no folder {' or '.join(names)}; {self._expected}")
+            raise MissingFileError(f"there is no folder {self.folder}; {self._expected}, or {where}")
+        raise MissingFileError(f"{self.folder} has no folder {' or '.join(names)}; {self._expected}")
 
     @cached_property
     def _train_files(self) -> Files:
@@ -134,7 +135,7 @@ class ImageFolder(Data):
 
     def _files(self, part: Path, every_class: bool) -> Files:
         if len(self.classes) != self.num_classes:
-            raise ValueError(
+            raise UserError(
                 f"{self._part('train')} has {len(self.classes)} classes and data.num_classes is {self.num_classes}; "
                 "complete the folder, or set data.num_classes to what it has"
             )
@@ -144,7 +145,7 @@ class ImageFolder(Data):
         counts = torch.bincount(label, minlength=len(labels)).tolist()
         empty = [name for name, count in zip(labels, counts, strict=True) if not count] if every_class else []
         if empty or not found:
-            raise ValueError(
+            raise UserError(
                 f"{part} holds no image{f' of {some(empty)}' if empty else ''}; "
                 f"images are files that end in {', '.join(IMG_EXTENSIONS)}"
             )

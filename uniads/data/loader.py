@@ -7,6 +7,7 @@ from jaxtyping import Int, UInt8
 from torch import Tensor
 
 from uniads.data.augment import Augment, epoch_generator
+from uniads.error import UserError
 from uniads.knowledge import Batch
 
 
@@ -42,9 +43,9 @@ class Loader:
         views: int | None = None,
     ) -> None:
         if batch_size < 1:
-            raise ValueError(f"recipe.batch_size must be 1 or more, got {batch_size}")
+            raise UserError(f"recipe.batch_size must be 1 or more, got {batch_size}")
         if len(index) == 0:
-            raise ValueError("this part of the data set holds no image; raise data.fraction or data.val_fraction")
+            raise UserError("this part of the data set holds no image; raise data.fraction or data.val_fraction")
         self.pixels, self.label, self.index = pixels, label, index
         self.batch_size, self.augment, self.seed, self.views = batch_size, augment, seed, views
         self.epoch = 0

@@ -14,6 +14,7 @@ from torchvision.datasets.folder import default_loader
 
 from uniads.data.augment import epoch_generator
 from uniads.data.loader import Loader
+from uniads.error import UserError
 from uniads.knowledge import Batch
 
 Transform = Callable[[Image.Image], UInt8[Tensor, "c h w"]]
@@ -29,13 +30,13 @@ def usable_workers(workers: int | None) -> int:
     """Worker processes: as many as asked for, or one for each core that this process may use, at most 8.
 
     Raises:
-        ValueError: a negative number is asked for.
+        UserError: a negative number is asked for.
     """
     if workers is None:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         return min(MOST_WORKERS, cores)
     if workers < 0:
-        raise ValueError(f"data.workers must be 0 or more, or null for one a core, got {workers}")
+        raise UserError(f"data.workers must be 0 or more, or null for one a core, got {workers}")
     return workers
 
 
@@ -68,7 +69,7 @@ class Views(Dataset[Tensor | ValueError]):
         try:
             image = default_loader(file)
         except UNREADABLE as error:
-            raise ValueError(f"{file} can't be read as an image ({error}); replace it, or remove it") from None
+            raise UserError(f"{file} can't be read as an image ({error}); replace it, or remove it") from None
         with torch.random.fork_rng(devices=[]):
             # Not torch.manual_seed, which would set the generators of all GPUs too.
             drawn = epoch_generator(self.seed, self.epoch, f"view{index}")
@@ -119,7 +120,7 @@ class StreamLoader(Loader):
         """An epoch.
 
         Raises:
-            ValueError: a file can't be read as an image.
+            UserError: a file can't be read as an image.
         """
         device, order = self.pixels.device, self.index
         if self.shuffled:

@@ -7,6 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from uniads.error import UserError
+
 LIMIT = 1e14
 """Inputs saturate here, so that the squared differences of any finite float32 input, and sums of 8e9 of them, stay
 finite."""
@@ -24,10 +26,10 @@ class Distance(nn.Module, ABC):
         """D(student, teacher).
 
         Raises:
-            ValueError: the shapes differ, or there is no axis beside the batch.
+            UserError: the shapes differ, or there is no axis beside the batch.
         """
         if student.shape != teacher.shape or student.ndim < 2:
-            raise ValueError(
+            raise UserError(
                 f"{type(self).__name__} compares equal shapes of rank 2 or more, got student "
                 f"{tuple(student.shape)} and teacher {tuple(teacher.shape)}; align them first"
             )

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from uniads.distance.base import Distance
+from uniads.error import UserError
 
 FLOOR = 1e-25
 """Probabilities below it count as this much, without gradient, so that log p and its gradient are finite."""
@@ -23,14 +24,14 @@ class Kl(Distance):
         simplex: the axes over which the inputs are distributions, each at least 0 and named once; None for logits.
 
     Raises:
-        ValueError: simplex is empty, names an axis twice or one that the inputs lack.
+        UserError: simplex is empty, names an axis twice or one that the inputs lack.
     """
 
     def __init__(self, simplex: Sequence[int] | None = None) -> None:
         super().__init__()
         self.simplex = None if simplex is None else tuple(simplex)
         if self.simplex is not None and (not self.simplex or len(set(self.simplex)) < len(self.simplex)):
-            raise ValueError(f"simplex must name one or more different axes, got {self.simplex}; None means logits")
+            raise UserError(f"simplex must name one or more different axes, got {self.simplex}; None means logits")
 
     def on(self, simplex: tuple[int, ...] | None) -> "Kl":
         """This distance for distributions over the axes ``simplex``; None leaves it as it is."""
@@ -45,7 +46,7 @@ class Kl(Distance):
         """Log p, with the axes of each distribution moved to the end and flattened into one."""
         axes = (1,) if self.simplex is None else self.simplex
         if not all(0 <= axis < x.ndim for axis in axes):
-            raise ValueError(f"simplex must name axes from 0 to {x.ndim - 1} of shape {tuple(x.shape)}, got {axes}")
+            raise UserError(f"simplex must name axes from 0 to {x.ndim - 1} of shape {tuple(x.shape)}, got {axes}")
         # The logarithm of a distribution is a set of logits, and log_softmax divides any factor out.
         logits = x if self.simplex is None else x.clamp(min=FLOOR).log()
         last = tuple(range(-len(axes), 0))

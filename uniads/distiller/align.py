@@ -6,6 +6,8 @@ from typing import final
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from uniads.error import UserError
+
 
 @final
 class Align(nn.Module):
@@ -21,13 +23,13 @@ class Align(nn.Module):
         channels: False leaves the channels as they are, and trains nothing.
 
     Raises:
-        ValueError: the ranks differ or are neither 2 nor 4.
+        UserError: the ranks differ or are neither 2 nor 4.
     """
 
     def __init__(self, student: Sequence[int], teacher: Sequence[int], channels: bool = True) -> None:
         super().__init__()
         if len(student) != len(teacher) or len(student) not in (2, 4):
-            raise ValueError(
+            raise UserError(
                 f"only two maps or two vectors can be aligned, got shapes {tuple(student)} and {tuple(teacher)}"
             )
         mine, theirs = student[1], teacher[1]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from uniads.error import UserError
 from uniads.knowledge import Batch, Knowledge
 
 
@@ -40,10 +41,10 @@ class Context:
         """The teacher's knowledge of the example.
 
         Raises:
-            ValueError: there is no teacher.
+            UserError: there is no teacher.
         """
         if self.teacher_knowledge is None:
-            raise ValueError("this distiller needs a teacher; give one, or use distiller=plain")
+            raise UserError("this distiller needs a teacher; give one, or use distiller=plain")
         return self.teacher_knowledge
 
 
@@ -102,10 +103,10 @@ def checked_weight(name: str, weight: float) -> float:
     """The weight.
 
     Raises:
-        ValueError: it is negative or not finite.
+        UserError: it is negative or not finite.
     """
     if not 0 <= weight < float("inf"):
-        raise ValueError(f"{name} must be 0 or more and finite, got {weight}; 0 removes the term")
+        raise UserError(f"{name} must be 0 or more and finite, got {weight}; 0 removes the term")
     return float(weight)
 
 

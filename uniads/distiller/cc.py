@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from uniads.distiller.base import Context
 from uniads.distiller.term import Loss
+from uniads.error import UserError
 from uniads.knowledge import Batch, Knowledge
 
 KERNELS = (None, "gaussian", "bilinear")
@@ -37,7 +38,7 @@ class Cc(Loss):
         gamma: of the gaussian kernel, above 0.
 
     Raises:
-        ValueError: the kernel is another word.
+        UserError: the kernel is another word.
     """
 
     knowledge: ClassVar[str] = "embedding"
@@ -45,7 +46,7 @@ class Cc(Loss):
     def __init__(self, weight: float = 0.02, dim: int = 128, kernel: str | None = None, gamma: float = 0.4) -> None:
         super().__init__(weight)
         if kernel not in KERNELS:
-            raise ValueError(f"the kernel of cc must be null, gaussian or bilinear, got {kernel!r}")
+            raise UserError(f"the kernel of cc must be null, gaussian or bilinear, got {kernel!r}")
         self.dim, self.kernel, self.gamma = dim, kernel, gamma
 
     @property

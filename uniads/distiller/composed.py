@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from uniads.distiller.base import Context, Distiller
 from uniads.distiller.node import Node
 from uniads.distiller.term import Term
+from uniads.error import UserError
 from uniads.knowledge import Batch, Knowledge
 
 
@@ -22,13 +23,13 @@ class Composed(Distiller):
         terms: nodes and modules by name.
 
     Raises:
-        ValueError: ``until`` is not above 0, or a share above 1.
+        UserError: ``until`` is not above 0, or a share above 1.
     """
 
     def __init__(self, task: float = 1.0, until: float | None = None, **terms: Node | Term) -> None:
         super().__init__(task)
         if until is not None and (not until > 0 or (isinstance(until, float) and until > 1)):
-            raise ValueError(
+            raise UserError(
                 f"distiller.until must be a share of the epochs above 0 and at most 1.0, or a whole number of epochs "
                 f"above 0, got {until}"
             )

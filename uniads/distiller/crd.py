@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from uniads.distiller.base import Context
 from uniads.distiller.term import Loss
+from uniads.error import UserError
 from uniads.knowledge import Batch, Knowledge
 
 EPS = 1e-7
@@ -48,7 +49,7 @@ class Crd(Loss):
         seed: of the negatives, at least 0.
 
     Raises:
-        ValueError: an argument is out of its range.
+        UserError: an argument is out of its range.
     """
 
     knowledge: ClassVar[str] = "embedding"
@@ -68,7 +69,7 @@ class Crd(Loss):
     ) -> None:
         super().__init__(weight)
         if not (dim > 0 and negatives > 0 and tau > 0 and 0 <= momentum < 1):
-            raise ValueError(
+            raise UserError(
                 "crd needs dim, negatives and tau above 0 and momentum from 0 to below 1, "
                 f"got {dim}, {negatives}, {tau}, {momentum}"
             )
@@ -86,7 +87,7 @@ class Crd(Loss):
         """Make maps and memories, and see how many negatives there are.
 
         Raises:
-            ValueError: there are no images of another class.
+            UserError: there are no images of another class.
         """
         self.embed_s = nn.Linear(context.student_knowledge.embedding.shape[1], self.dim)
         self.embed_t = nn.Linear(context.taught.embedding.shape[1], self.dim)
@@ -102,7 +103,7 @@ class Crd(Loss):
         self.images = int(counts.sum())
         self.k = min(self.negatives, self.images - int(counts.max()))
         if self.k < 1:
-            raise ValueError(f"crd needs training images of two classes or more, got {self.images} of one class")
+            raise UserError(f"crd needs training images of two classes or more, got {self.images} of one class")
 
     def compute(self, student: Knowledge, teacher: Knowledge, batch: Batch) -> Tensor:
         mine, theirs = F.normalize(self.embed_s(student.embedding)), F.normalize(self.embed_t(teacher.embedding))

@@ -8,9 +8,10 @@ from torch.nn import functional as F
 
 from uniads.distiller.base import Context, full
 from uniads.distiller.term import Term
-from uniads.flops import forward_flops
+from uniads.error import UserError
 from uniads.knowledge import Batch, Knowledge
 from uniads.model.base import laid_out
+from uniads.model.flops import forward_flops
 
 
 @final
@@ -33,7 +34,7 @@ class Dml(Term):
         peers: K - 1, at least 1.
 
     Raises:
-        ValueError: there is no peer.
+        UserError: there is no peer.
     """
 
     knowledge: ClassVar[str] = "logits"
@@ -43,7 +44,7 @@ class Dml(Term):
     def __init__(self, weight: float = 1.0, peers: int = 1) -> None:
         super().__init__(weight)
         if peers < 1:
-            raise ValueError(f"distiller.dml.peers must be at least 1, got {peers}")
+            raise UserError(f"distiller.dml.peers must be at least 1, got {peers}")
         self.count = peers
         self.peers = nn.ModuleList()
         self._flops = 0

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from uniads.distiller.base import Context
 from uniads.distiller.node import Node
 from uniads.distiller.term import Term
+from uniads.error import UserError
 from uniads.knowledge import Batch, Knowledge
 
 
@@ -36,12 +37,12 @@ class Middle(Term):
         """Make a node for each pair of taps.
 
         Raises:
-            ValueError: a network has no tap beside the stem's.
+            UserError: a network has no tap beside the stem's.
         """
         mine, theirs = context.student_knowledge, context.taught
         taps = min(len(mine.features), len(theirs.features))
         if taps < 2:
-            raise ValueError(
+            raise UserError(
                 f"there is no feature map beside the stem's: the student has {len(mine.features)} and the teacher "
                 f"{len(theirs.features)}; name more taps, or choose a distiller that compares embeddings or logits"
             )

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from uniads.distance.base import Distance
 from uniads.distiller.align import Align
 from uniads.distiller.base import checked_weight, full
+from uniads.error import UserError
 from uniads.knowledge import Knowledge
 from uniads.transform.base import RandomTransform, Transform
 from uniads.transform.identity import Identity
@@ -38,7 +39,7 @@ class Node(nn.Module):
             ``Align`` where T does not give one shape already, trained only where pooling alone would not do.
 
     Raises:
-        ValueError: an argument is out of its range, or a transform can't follow the one before it.
+        UserError: an argument is out of its range, or a transform can't follow the one before it.
     """
 
     def __init__(
@@ -53,12 +54,12 @@ class Node(nn.Module):
     ) -> None:
         super().__init__()
         if source not in SOURCES:
-            raise ValueError(f"a node's source must be one of {', '.join(SOURCES)}, got {source!r}")
+            raise UserError(f"a node's source must be one of {', '.join(SOURCES)}, got {source!r}")
         if not (tau > 0 and isfinite(tau)):
-            raise ValueError(f"a node's tau must be above 0 and finite, got {tau}")
+            raise UserError(f"a node's tau must be above 0 and finite, got {tau}")
         steps = [step for step in transform.values() if not isinstance(step, Identity)]
         if len(steps) > 3:
-            raise ValueError(f"a node takes at most three transforms, got {len(steps)}")
+            raise UserError(f"a node takes at most three transforms, got {len(steps)}")
         self.source, self.tap = source, tap
         self.transform = nn.ModuleList(steps)
         self.distance = distance.on(_simplex(steps, rank=4 if source == "feature" else 2))
@@ -115,7 +116,7 @@ class Node(nn.Module):
             return knowledge.logits
         taps = len(knowledge.features)
         if not -taps <= self.tap < taps:
-            raise ValueError(f"the {whose} has taps 0 to {taps - 1}, got tap {self.tap}")
+            raise UserError(f"the {whose} has taps 0 to {taps - 1}, got tap {self.tap}")
         return knowledge.features[self.tap]
 
     def _view(self, x: Tensor) -> Tensor:
@@ -128,12 +129,12 @@ def _simplex(steps: list[Transform], rank: int) -> tuple[int, ...] | None:
     """The axes over which a chain's output is a distribution.
 
     Raises:
-        ValueError: a transform does not take the rank that it is given.
+        UserError: a transform does not take the rank that it is given.
     """
     for position, step in enumerate(steps):
         if rank not in step.ranks:
             before = f"after {type(steps[position - 1]).__name__}" if position else "first"
-            raise ValueError(
+            raise UserError(
                 f"{type(step).__name__} can't come {before}: it takes rank {sorted(step.ranks)}, got rank {rank}"
             )
         rank = step.ranks[rank]

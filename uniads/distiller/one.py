@@ -9,9 +9,10 @@ from torch.nn import functional as F
 
 from uniads.distiller.base import Context, full
 from uniads.distiller.term import Term
-from uniads.flops import forward_flops
+from uniads.error import UserError
 from uniads.knowledge import Batch, Knowledge
 from uniads.model.base import Network, laid_out
+from uniads.model.flops import forward_flops
 
 
 @final
@@ -38,7 +39,7 @@ class One(Term):
         ramp: share of the epochs, 0 to 1.
 
     Raises:
-        ValueError: a value is out of its range.
+        UserError: a value is out of its range.
     """
 
     knowledge: ClassVar[str] = "logits"
@@ -48,11 +49,11 @@ class One(Term):
     def __init__(self, weight: float = 1.0, branches: int = 3, tau: float = 3.0, ramp: float = 80 / 300) -> None:
         super().__init__(weight)
         if branches < 2:
-            raise ValueError(f"distiller.one.branches must be at least 2, the student's own included, got {branches}")
+            raise UserError(f"distiller.one.branches must be at least 2, the student's own included, got {branches}")
         if not tau > 0:
-            raise ValueError(f"distiller.one.tau must be above 0, got {tau}")
+            raise UserError(f"distiller.one.tau must be above 0, got {tau}")
         if not 0 <= ramp <= 1:
-            raise ValueError(f"distiller.one.ramp must be a share of the epochs from 0 to 1, got {ramp}")
+            raise UserError(f"distiller.one.ramp must be a share of the epochs from 0 to 1, got {ramp}")
         self.count, self.tau, self.ramp = branches, tau, ramp
         self.rise = 1.0
         self._flops = 0

@@ -6,6 +6,8 @@ from typing import final
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from uniads.error import UserError
+
 
 @final
 class Regressor(nn.Module):
@@ -23,13 +25,13 @@ class Regressor(nn.Module):
         teacher: shape of the teacher's.
 
     Raises:
-        ValueError: these are no two maps.
+        UserError: these are no two maps.
     """
 
     def __init__(self, student: Sequence[int], teacher: Sequence[int]) -> None:
         super().__init__()
         if not len(student) == len(teacher) == 4:
-            raise ValueError(f"a regressor takes two maps, got shapes {tuple(student)} and {tuple(teacher)}")
+            raise UserError(f"a regressor takes two maps, got shapes {tuple(student)} and {tuple(teacher)}")
         mine, theirs = tuple(student[2:]), tuple(teacher[2:])
         self.size = tuple(min(pair) for pair in zip(mine, theirs, strict=True))
         channels = (student[1], teacher[1])

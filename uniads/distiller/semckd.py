@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from uniads.distiller.base import Context
 from uniads.distiller.term import Loss
+from uniads.error import UserError
 from uniads.knowledge import Batch, Knowledge
 
 
@@ -47,11 +48,11 @@ class Semckd(Loss):
         """Make a regressor for each pair of maps, and a small network for each map.
 
         Raises:
-            ValueError: a network has no map beside the stem's.
+            UserError: a network has no map beside the stem's.
         """
         mine, theirs = (known.features[1:] for known in (context.student_knowledge, context.taught))
         if not mine or not theirs:
-            raise ValueError(
+            raise UserError(
                 f"semckd compares maps after the stem's: the student has {len(mine)} and the teacher {len(theirs)}; "
                 "name more taps, or choose a distiller that compares embeddings or logits"
             )

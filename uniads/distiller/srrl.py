@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from uniads.distiller.base import Context
 from uniads.distiller.term import Loss
+from uniads.error import UserError
 from uniads.knowledge import Batch, Knowledge
 from uniads.model.head import head_of
 
@@ -35,7 +36,7 @@ class Srrl(Loss):
         source: ``feature`` or ``embedding``.
 
     Raises:
-        ValueError: source is another word.
+        UserError: source is another word.
     """
 
     knowledge: ClassVar[str] = "last feature map, embedding, logits"
@@ -45,7 +46,7 @@ class Srrl(Loss):
     def __init__(self, weight: float = 1.0, regression: float = 1.0, source: str = "feature") -> None:
         super().__init__(weight)
         if source not in SOURCES:
-            raise ValueError(f"the source of srrl must be one of {', '.join(SOURCES)}, got {source!r}")
+            raise UserError(f"the source of srrl must be one of {', '.join(SOURCES)}, got {source!r}")
         self.regression, self.source = regression, source
 
     @property
@@ -60,7 +61,7 @@ class Srrl(Loss):
         """Make the connector, and note the teacher's classifier.
 
         Raises:
-            ValueError: the teacher has no linear classifier.
+            UserError: the teacher has no linear classifier.
         """
         known = context.taught
         assert context.teacher is not None

@@ -15,6 +15,7 @@ from hydra.types import HydraContext, TaskFunction
 from joblib import cpu_count
 from omegaconf import DictConfig, open_dict
 
+from uniads.error import UserError
 from uniads.launcher.gpu import visible_gpus
 from uniads.launcher.worker import Worker, died
 
@@ -54,9 +55,9 @@ class PoolLauncher(Launcher):
     ) -> None:
         for name, number in (("n_jobs", n_jobs), ("per_gpu", per_gpu)):
             if number is not None and number < 1:
-                raise ValueError(f"hydra.launcher.{name} must be 1 or more, got {number}")
+                raise UserError(f"hydra.launcher.{name} must be 1 or more, got {number}")
         if timeout is not None and not timeout > 0:
-            raise ValueError(f"hydra.launcher.timeout must be seconds above 0, or null for no limit, got {timeout}")
+            raise UserError(f"hydra.launcher.timeout must be seconds above 0, or null for no limit, got {timeout}")
         self.timeout = timeout
         gpus = visible_gpus() if accelerator != "cpu" else []
         n_jobs = n_jobs or per_gpu * len(gpus) or max(1, cpu_count() // (threads or cpu_count()))

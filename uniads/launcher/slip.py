@@ -58,7 +58,7 @@ class Slip:
         """The answer.
 
         Raises:
-            FileNotFoundError: there is none.
+            MissingFileError: there is none.
         """
         answer: dict[str, Any] = json.loads(self.answer.read_text())
         return answer

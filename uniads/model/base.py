@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from uniads.error import UserError
 from uniads.knowledge import Knowledge
 
 
@@ -20,9 +21,9 @@ class Network(nn.Module, ABC):
         """The last stage and what follows it, ``features[-2] -> logits``; its modules are the network's own.
 
         Raises:
-            ValueError: nobody knows where the network's last stage begins.
+            UserError: nobody knows where the network's last stage begins.
         """
-        raise ValueError(
+        raise UserError(
             f"{type(self).__name__} can't be split before its last stage; choose a network of the zoo, such as wrn_16_2"
         )
 

@@ -11,6 +11,8 @@ from typing import Any, TypeGuard
 import torch
 from torch import Tensor, nn
 
+from uniads.error import MissingFileError, UserError
+
 CONVERT = (
     "python -c \"import torch; f = torch.load(FILE, weights_only=False, map_location='cpu'); "
     "torch.save({'model': f['model']}, NEW)\""
@@ -46,25 +48,25 @@ def read(file: Path) -> dict[str, Any]:
     be of the format before PyTorch 1.6, and have the ``module.`` of DataParallel before every name.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is damaged, or holds more than weights and plain facts.
+        MissingFileError: there is no such file.
+        UserError: it is damaged, or holds more than weights and plain facts.
     """
     if not file.is_file():
-        raise FileNotFoundError(f"no checkpoint at {file}; give the path of a saved student or teacher")
+        raise MissingFileError(f"no checkpoint at {file}; give the path of a saved student or teacher")
     try:
         content = torch.load(file, map_location="cpu", weights_only=True)
     except UnpicklingError as error:
-        raise ValueError(
+        raise UserError(
             f"{file} is damaged, or holds objects beside weights, which are not loaded since they could run code "
             f"({_forbidden(error)}); if you trust whoever made it, convert it once: {CONVERT}"
         ) from None
     except DAMAGED as error:
-        raise ValueError(f"{file} is no whole checkpoint ({_first_line(error)}); fetch or make it anew") from None
+        raise UserError(f"{file} is no whole checkpoint ({_first_line(error)}); fetch or make it anew") from None
     facts = content if isinstance(content, Mapping) else {}
     for weights in (facts.get("model"), facts.get("state_dict"), facts):
         if _are_weights(weights):
             return {**({} if weights is facts else facts), "model": _without_module(weights)}
-    raise ValueError(f"{file} holds no 'model' with weights; wrap them: torch.save({{'model': state_dict}}, FILE)")
+    raise UserError(f"{file} holds no 'model' with weights; wrap them: torch.save({{'model': state_dict}}, FILE)")
 
 
 def _forbidden(error: UnpicklingError) -> str:
@@ -98,7 +100,7 @@ def load(network: nn.Module, weights: Mapping[str, Tensor], name: str) -> None:
     Only the counters of batch norm may be missing, which PyTorch 0.4.0 did not keep yet; they become 0.
 
     Raises:
-        ValueError: the weights belong to another architecture; the network is as before.
+        UserError: the weights belong to another architecture; the network is as before.
     """
     own = network.state_dict()
     counters = {key: torch.zeros_like(value) for key, value in own.items() if key.endswith("num_batches_tracked")}
@@ -114,7 +116,7 @@ def load(network: nn.Module, weights: Mapping[str, Tensor], name: str) -> None:
     }
     found = [f"{what}: {', '.join(keys[:3])}{' ...' if keys[3:] else ''}" for what, keys in differences.items() if keys]
     if found:
-        raise ValueError(
+        raise UserError(
             f"{name} holds the weights of another network than {type(network).__name__} as configured "
             f"({'; '.join(found)}); choose the model, classes and channels that it was made with"
         )

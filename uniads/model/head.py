@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 
+from uniads.error import UserError
 from uniads.knowledge import Knowledge
 
 
@@ -14,7 +15,7 @@ def head_of(network: nn.Module, known: Knowledge) -> nn.Linear:
         known: what it says of any batch.
 
     Raises:
-        ValueError: it has no such layer.
+        UserError: it has no such layer.
     """
     for module in reversed(list(network.modules())):
         if isinstance(module, nn.Linear) and module.in_features == known.embedding.shape[1]:
@@ -22,7 +23,7 @@ def head_of(network: nn.Module, known: Knowledge) -> nn.Linear:
                 logits = module(known.embedding)
             if logits.shape == known.logits.shape and torch.allclose(logits, known.logits, rtol=1e-3, atol=1e-3):
                 return module
-    raise ValueError(
+    raise UserError(
         f"no linear layer of {type(network).__name__} makes its {known.logits.shape[1]} logits out of its embedding of "
         f"{known.embedding.shape[1]}; name the input of the classifier as the embedding, or choose another distiller"
     )

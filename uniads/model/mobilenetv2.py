@@ -7,6 +7,7 @@ from itertools import pairwise
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from uniads.error import UserError
 from uniads.knowledge import Knowledge
 from uniads.model.base import Network
 from uniads.model.stages import init_classifier, init_convolutions, plan_channels, pooled, stack
@@ -60,7 +61,7 @@ class MobileNetV2(Network):
         in_channels: channels of the image.
 
     Raises:
-        ValueError: a size is out of its range, or channels, strides and blocks don't fit together.
+        UserError: a size is out of its range, or channels, strides and blocks don't fit together.
     """
 
     def __init__(
@@ -83,12 +84,12 @@ class MobileNetV2(Network):
             ends=("stem", "head"),
         )
         if len(strides) != len(blocks) or not set(strides) <= {1, 2}:
-            raise ValueError(
+            raise UserError(
                 f"strides is {list(strides)}, allowed: a 1 or a 2 for each of the {len(blocks)} stages; "
                 "give strides and blocks together"
             )
         if expansion < 1:
-            raise ValueError(f"expansion is {expansion}, allowed: at least 1; 6 is the paper's")
+            raise UserError(f"expansion is {expansion}, allowed: at least 1; 6 is the paper's")
         self.conv1 = nn.Sequential(*conv_bn_relu(in_channels, channels[0], 3, stride=2))
         self.blocks = nn.ModuleList()
         for depth, (into, out), stride in zip(blocks, pairwise(channels), strides, strict=True):

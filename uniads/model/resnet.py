@@ -45,7 +45,7 @@ class ResNet(Network):
         in_channels: channels of the image.
 
     Raises:
-        ValueError: a size is out of its range, or channels and blocks don't fit together.
+        UserError: a size is out of its range, or channels and blocks don't fit together.
     """
 
     def __init__(

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from uniads.error import UserError
 from uniads.knowledge import Knowledge
 from uniads.model.base import Network
 from uniads.model.stages import plan_channels, pooled
@@ -67,7 +68,7 @@ class ShuffleNetV1(Network):
         in_channels: channels of the image.
 
     Raises:
-        ValueError: a size is out of its range, channels and blocks don't fit together, or the channels, after
+        UserError: a size is out of its range, channels and blocks don't fit together, or the channels, after
             rounding, don't grow from stage to stage.
     """
 
@@ -82,7 +83,7 @@ class ShuffleNetV1(Network):
     ) -> None:
         super().__init__()
         if groups < 1:
-            raise ValueError(f"groups is {groups}, allowed: at least 1; 3 is the benchmark's")
+            raise UserError(f"groups is {groups}, allowed: at least 1; 3 is the benchmark's")
         channels = plan_channels(
             blocks=blocks,
             channels=channels,
@@ -92,7 +93,7 @@ class ShuffleNetV1(Network):
             multiple=4 * groups,
         )
         if any(into >= out for into, out in pairwise(channels)):
-            raise ValueError(
+            raise UserError(
                 f"channels are {channels} after rounding to multiples of {4 * groups}, allowed: growing ones, for a "
                 "stage's first unit adds channels to its input's; raise width or spread the channels"
             )

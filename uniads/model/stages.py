@@ -5,6 +5,8 @@ from math import inf
 
 from torch import nn
 
+from uniads.error import UserError
+
 
 def plan_channels(
     *,
@@ -31,24 +33,24 @@ def plan_channels(
         multiple: what the architecture's groups and splits must divide.
 
     Raises:
-        ValueError: a size is out of its range, or channels and blocks don't fit together.
+        UserError: a size is out of its range, or channels and blocks don't fit together.
     """
     if not blocks:
-        raise ValueError("blocks is empty, allowed: at least one stage; give the number of blocks of each stage")
+        raise UserError("blocks is empty, allowed: at least one stage; give the number of blocks of each stage")
     for name, counts in {"blocks": blocks, "channels": channels}.items():
         if any(not isinstance(count, int) or count < 1 for count in counts):
-            raise ValueError(f"{name} is {list(counts)}, allowed: whole numbers of at least 1; raise the smaller ones")
+            raise UserError(f"{name} is {list(counts)}, allowed: whole numbers of at least 1; raise the smaller ones")
     if len(channels) != len(blocks) + len(ends):
         beside = " and the ".join(("", *ends))
-        raise ValueError(
+        raise UserError(
             f"channels has {len(channels)} entries, allowed: {len(blocks) + len(ends)}, one for each of the "
             f"{len(blocks)} stages in blocks{beside}; give channels and blocks together"
         )
     if not 0 < width < inf:
-        raise ValueError(f"width is {width}, allowed: a positive number; use 1.0 for the channels as given")
+        raise UserError(f"width is {width}, allowed: a positive number; use 1.0 for the channels as given")
     for name, count in {"num_classes": num_classes, "in_channels": in_channels}.items():
         if count < 1:
-            raise ValueError(f"{name} is {count}, allowed: at least 1; take it from the data set")
+            raise UserError(f"{name} is {count}, allowed: at least 1; take it from the data set")
     return [multiple * max(1, int(width * count / multiple + 0.5)) for count in channels]
 
 

@@ -26,6 +26,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, fx, nn
 
+from uniads.error import UserError
 from uniads.knowledge import Knowledge
 from uniads.model.base import Network
 from uniads.model.graph import UNTRACEABLE, Graph, drop_constants, grid
@@ -61,7 +62,7 @@ class Tapped(Network):
         opaque: classes of modules, and functions, that torch.fx must not look into.
 
     Raises:
-        ValueError: a name is not in the network, or the taps can't be chosen.
+        UserError: a name is not in the network, or the taps can't be chosen.
     """
 
     def __init__(
@@ -101,7 +102,7 @@ class Tapped(Network):
         except UNTRACEABLE as error:
             if features is None or self.embedding is None:
                 known = [path for path, _ in self.network.named_modules() if path]
-                raise ValueError(
+                raise UserError(
                     f"torch.fx can't follow {type(self.network).__name__} ({_first_line(error)}), so its taps can't be "
                     f"chosen; name modules of it as features and embedding, such as {', '.join(known[-3:])}"
                 ) from None
@@ -131,14 +132,14 @@ class Tapped(Network):
         except (AssertionError, RuntimeError) as error:
             if isinstance(error, RuntimeError) and not SHAPES.search(str(error)):
                 raise
-            raise ValueError(
+            raise UserError(
                 f"the network refuses images of {'x'.join(map(str, image.shape[1:]))} ({_first_line(error)}); build it "
                 "for the data's, such as with image_size (torchvision) or img_size (timm), or choose data that fit"
             ) from None
         *features, embedding, logits = shown
         if not isinstance(logits, Tensor) or logits.ndim != 2 or logits.shape[1] != self.num_classes:
             got = f"shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else f"type {type(logits).__name__}"
-            raise ValueError(
+            raise UserError(
                 f"the network's logits are of {got}, allowed: (N, {self.num_classes}) for the data's classes; "
                 "build it for them, or name its class scores: logits=NAME"
             )
@@ -160,7 +161,7 @@ def _as_map(value: Tensor, name: str, nhwc: bool) -> Tensor:
         return value.permute(0, 3, 1, 2) if nhwc else value
     side = grid(value.shape[1]) if value.ndim == 3 else None
     if side is None:
-        raise ValueError(
+        raise UserError(
             f"the feature {name!r} is of shape {tuple(value.shape)}, allowed: maps (N, C, H, W), or tokens (N, L, C) "
             "with a square L or L - 1; name another in features"
         )
@@ -172,7 +173,7 @@ def _as_vector(value: Tensor, name: str | None, nhwc: bool) -> Tensor:
     if value.ndim == 4:
         return value.mean((1, 2) if nhwc else (2, 3))
     if value.ndim != 2:
-        raise ValueError(
+        raise UserError(
             f"the embedding {name or ''} is of shape {tuple(value.shape)}, allowed: (N, D), or a map; name another"
         )
     return value
@@ -185,12 +186,12 @@ def _chosen(graph: Graph, image_size: int, in_channels: int, nhwc: bool) -> list
     try:
         features = graph.features(torch.zeros(2, in_channels, image_size, image_size, device=device), nhwc)
     except UNTRACEABLE as error:
-        raise ValueError(
+        raise UserError(
             f"{name} can't be tried on images of {in_channels}x{image_size}x{image_size} ({_first_line(error)}); "
             "give the image_size that it is made for, or name its features"
         ) from None
     if not features:
-        raise ValueError(f"{name} has no square maps that all of its output depends on; name its features")
+        raise UserError(f"{name} has no square maps that all of its output depends on; name its features")
     return features
 
 
@@ -198,13 +199,13 @@ def _operations(graph: Graph, features: Sequence[str], embedding: str | None, lo
     """Features, embedding and logits in a graph."""
     last = _found(graph, logits) if logits else graph.logits()
     if last is None:
-        raise ValueError(
+        raise UserError(
             f"{type(graph.network).__name__} returns several values; name its class scores: logits=NAME, "
             f"such as {[*graph.names.values()][-1]}"
         )
     before = _found(graph, embedding) if embedding else graph.embedding(last)
     if before is None:
-        raise ValueError(f"{type(graph.network).__name__} has no layer before its logits; name its embedding")
+        raise UserError(f"{type(graph.network).__name__} has no layer before its logits; name its embedding")
     return [*(_found(graph, name) for name in features), before, last]
 
 

@@ -5,6 +5,7 @@ from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
+from uniads.error import MissingFileError, UserError
 from uniads.model.taps import Tapped
 
 
@@ -31,21 +32,21 @@ def timm(
         more: arguments of ``timm.create_model``, such as ``img_size``.
 
     Raises:
-        ValueError: timm is not installed or knows no such network, or the weights are for other classes.
-        FileNotFoundError: the weights can't be downloaded.
+        UserError: timm is not installed or knows no such network, or the weights are for other classes.
+        MissingFileError: the weights can't be downloaded.
     """
     try:
         library, layers = import_module("timm"), import_module("timm.layers")
     except ModuleNotFoundError:
-        raise ValueError(f"the model {name} needs timm, which is not installed: pip install uniads[timm]") from None
+        raise UserError(f"the model {name} needs timm, which is not installed: pip install uniads[timm]") from None
     if not library.is_model(name):
         near = get_close_matches(name, library.list_models()) or library.list_models()[:3]
-        raise ValueError(f"timm has no classifier {name!r}; near: {', '.join(near)}")
+        raise UserError(f"timm has no classifier {name!r}; near: {', '.join(near)}")
     if weights not in (None, "DEFAULT"):
-        raise ValueError(f"timm's weights are DEFAULT or null, got {weights!r}; a tag belongs to the name: {name}.TAG")
+        raise UserError(f"timm's weights are DEFAULT or null, got {weights!r}; a tag belongs to the name: {name}.TAG")
     classes = library.get_pretrained_cfg(name).num_classes
     if weights is not None and classes != num_classes:
-        raise ValueError(
+        raise UserError(
             f"the weights of {name} are for {classes} classes, the data has {num_classes}; use weights=null and train "
             "it, or give teacher.checkpoint=FILE"
         )
@@ -53,7 +54,7 @@ def timm(
         settings = {"num_classes": num_classes, "in_chans": in_channels, **more}
         network = library.create_model(name, pretrained=weights is not None, **settings)
     except OSError as error:
-        raise FileNotFoundError(
+        raise MissingFileError(
             f"the weights of {name} can't be downloaded ({error}); fetch them elsewhere and give "
             "teacher.checkpoint=FILE"
         ) from None

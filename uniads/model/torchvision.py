@@ -7,6 +7,7 @@ from typing import Any
 from torch import nn
 from torchvision import models
 
+from uniads.error import MissingFileError, UserError
 from uniads.model.taps import Tapped
 
 GENERAL = 224
@@ -36,17 +37,17 @@ def torchvision(
         more: arguments of the network, such as the ``image_size`` of a vision transformer.
 
     Raises:
-        ValueError: there is no such classifier, or its weights are for other images or classes.
-        FileNotFoundError: the weights can't be downloaded.
+        UserError: there is no such classifier, or its weights are for other images or classes.
+        MissingFileError: the weights can't be downloaded.
     """
     if name not in models.list_models(models):
-        raise ValueError(_refusal(name))
+        raise UserError(_refusal(name))
     if weights is not None:
         _check(name, weights, num_classes, in_channels)
     try:
         network = models.get_model(name, weights=weights, num_classes=num_classes, **more)
     except OSError as error:
-        raise FileNotFoundError(
+        raise MissingFileError(
             f"the weights {weights} of {name} can't be downloaded ({error}); fetch them elsewhere and give "
             "teacher.checkpoint=FILE"
         ) from None
@@ -84,10 +85,10 @@ def _check(name: str, weights: str, num_classes: int, in_channels: int) -> None:
     """Refuse weights that don't exist or don't fit the data."""
     known = {entry.name: entry for entry in models.get_model_weights(name)}
     if weights != "DEFAULT" and weights not in known:
-        raise ValueError(f"torchvision's {name} has no weights {weights!r}; allowed: DEFAULT, {', '.join(known)}, null")
+        raise UserError(f"torchvision's {name} has no weights {weights!r}; allowed: DEFAULT, {', '.join(known)}, null")
     classes = len(models.get_model_weights(name)[weights].meta["categories"])
     if (num_classes, in_channels) != (classes, 3):
-        raise ValueError(
+        raise UserError(
             f"the weights {weights} of {name} are for {classes} classes and 3 channels, the data has {num_classes} and "
             f"{in_channels}; use weights=null and train it, or give teacher.checkpoint=FILE"
         )

@@ -1,29 +1,11 @@
 """python -m uniads.report directory=DIR: the report on a search, or the table of the trainings under a directory."""
 
-from pathlib import Path
-
-from hydra.core.global_hydra import GlobalHydra
-from omegaconf import DictConfig
-from rich.console import Console
-
-from uniads.command import command
+from uniads.entry import start
 
 
-@command("report")
-def main(cfg: DictConfig) -> None:
+def main() -> None:
     """Report on what a directory holds."""
-    from uniads.report.search import write_report
-    from uniads.report.trainings import write_trainings
-
-    directory, console = Path(cfg.directory), Console()
-    if (directory / "ledger.jsonl").exists():
-        page = write_report(directory, GlobalHydra.instance().config_loader())
-        console.print(f"report: {page}", highlight=False, soft_wrap=True)
-        return
-    sheets = write_trainings(directory)
-    for sheet in sheets:
-        console.print(sheet.markdown(), highlight=False, soft_wrap=True, markup=False)
-    console.print(f"as CSV, Markdown and LaTeX: {directory / 'report'}", highlight=False, soft_wrap=True)
+    start("report")
 
 
 if __name__ == "__main__":

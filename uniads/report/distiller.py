@@ -8,12 +8,13 @@ from pathlib import Path
 import torch
 
 import uniads
-from uniads.context import knowledge_of
 from uniads.distiller.base import Context, Distiller
 from uniads.distiller.composed import Composed
+from uniads.distiller.context import knowledge_of
 from uniads.distiller.middle import Middle
 from uniads.distiller.node import Node
 from uniads.distiller.term import Term
+from uniads.error import UserError
 from uniads.knowledge import Batch
 from uniads.model.base import count_params
 from uniads.options import conf_dir, options
@@ -82,10 +83,10 @@ def written(text: str) -> str:
     """A text with the table between its marks.
 
     Raises:
-        ValueError: it lacks a mark.
+        UserError: it lacks a mark.
     """
     if not 0 <= text.find(BEGIN) < text.find(END):
-        raise ValueError(f"the file needs the marks {BEGIN} and {END}, in this order, each on a line of its own")
+        raise UserError(f"the file needs the marks {BEGIN} and {END}, in this order, each on a line of its own")
     before, after = text.split(BEGIN, 1)[0], text.split(END, 1)[1]
     return f"{before}{BEGIN}\n{table()}\n{END}{after}"
 

@@ -9,8 +9,9 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from uniads.error import UserError
+from uniads.report.page.sheet import Cell, Sheet
 from uniads.report.published import published, source
-from uniads.report.sheet import Cell, Sheet
 
 FREE = ("seed", "paths", "logger", "callback", "threads", "debug")
 """Parts of a configuration that may differ within a mean: the seed, and what leaves the numbers alone."""
@@ -59,7 +60,7 @@ def trainings(directory: Path) -> list[Training]:
     """The trainings under a directory; those that were stopped as hopeless are left out.
 
     Raises:
-        ValueError: there is none.
+        UserError: there is none.
     """
     files = sorted(file for file in directory.rglob("outcome.json") if (file.parent / ".hydra/hydra.yaml").exists())
     found = [_read(file) for file in files]
@@ -67,7 +68,7 @@ def trainings(directory: Path) -> list[Training]:
     if not ended:
         searches = sorted(str(file.parent) for file in directory.rglob("ledger.jsonl"))
         hint = f"; there is a search: add directory={searches[-1]}" if searches else ""
-        raise ValueError(
+        raise UserError(
             f"{directory} holds neither a ledger.jsonl nor the outcome.json of a training{hint}. Trainings are made "
             "by python -m uniads.train -m +pair=... seed=0,1,2 distiller=kd,plain"
         )
@@ -113,7 +114,7 @@ def write_trainings(directory: Path) -> list[Sheet]:
     """Write the tables of a directory's trainings into its ``report/``, and return them.
 
     Raises:
-        ValueError: there is no training.
+        UserError: there is no training.
     """
     groups = grouped(trainings(directory))
     sheets = [long_sheet(groups), *(matrix(data, groups) for data in sorted({group[0].data for group in groups}))]

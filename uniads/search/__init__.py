@@ -23,7 +23,7 @@ from uniads.search.ledger import Ledger
 from uniads.search.loop import INTERRUPTED, Result, Watcher, search
 from uniads.search.objective import Measure, Objective, per_point
 from uniads.search.rejection import Rejection
-from uniads.search.replay import Record, Replay
+from uniads.search.replay.record import Record, Replay
 from uniads.search.schedule import Full, Halving, Hyperband, Rung, Schedule
 from uniads.search.shrink import Shrinkage
 from uniads.search.space import Dimension, Genome, Point, SearchSpace, Value

@@ -9,6 +9,7 @@ from typing import Any
 
 from typing_extensions import Self
 
+from uniads.error import UserError
 from uniads.search import ledger
 from uniads.search.loop import Result
 from uniads.search.objective import Measure
@@ -49,11 +50,11 @@ class Account:
         """Read a ledger, whole or of a search that still runs.
 
         Raises:
-            ValueError: there is no ledger, or it is damaged, holds no trial, or does not say what was searched.
+            UserError: there is no ledger, or it is damaged, holds no trial, or does not say what was searched.
         """
         facts, trials, weights = ledger.read_all(file)
         if not trials:
-            raise ValueError(f"{file} holds no trial yet; report on it once the search has ended its first ones")
+            raise UserError(f"{file} holds no trial yet; report on it once the search has ended its first ones")
         measures = _measures(file, facts, trials)
         top = max(len(facts.get("rung_epochs", ())) - 1, *(trial.rung for trial in trials))
         result = Result(tuple(trials), measures, top, weights=tuple(weights))
@@ -83,7 +84,7 @@ def _seen(trials: Sequence[Trial]) -> dict[str, list[Value]]:
             key, _, text = override.partition("=")
             seen.setdefault(key, {})[gene] = _value(text)
     if any(sorted(values) != list(range(len(values))) for values in seen.values()):
-        raise ValueError("the ledger's header has no space, and not every value was tried; write one with fingerprint")
+        raise UserError("the ledger's header has no space, and not every value was tried; write one with fingerprint")
     return {key: [values[gene] for gene in sorted(values)] for key, values in seen.items()}
 
 
@@ -101,7 +102,7 @@ def _measures(file: Path, facts: Mapping[str, Any], trials: Sequence[Trial]) -> 
     if "minimised" in facts:
         return tuple(Measure(**measure) for measure in facts["minimised"])
     if not isinstance(facts.get("measures"), Mapping):
-        raise ValueError(f"the header of {file} does not say what was minimised; give Ledger a fingerprint(...)")
+        raise UserError(f"the header of {file} does not say what was minimised; give Ledger a fingerprint(...)")
     done = [trial for trial in trials if trial.status is Status.COMPLETED]
     found = []
     for position, measure in enumerate(facts["measures"].values()):

@@ -10,6 +10,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from uniads.error import UserError
 from uniads.search.space import Weights
 from uniads.search.trial import Trial
 
@@ -32,7 +33,7 @@ class Ledger:
         force: go on although the file's fingerprint differs.
 
     Raises:
-        ValueError: the file belongs to another search, is damaged, or is in use by another process.
+        UserError: the file belongs to another search, is damaged, or is in use by another process.
     """
 
     def __init__(self, path: Path | None = None, fingerprint: Mapping[str, Any] | None = None, force: bool = False):
@@ -64,11 +65,11 @@ class Ledger:
         """The recorded end of this candidate at this rung.
 
         Raises:
-            ValueError: the record of this name has another genome, so the file belongs to another search.
+            UserError: the record of this name has another genome, so the file belongs to another search.
         """
         known = self._known.get(trial.slot)
         if known and known.genome != trial.genome:
-            raise ValueError(f"{self.path} records another genome for {trial.candidate}; it belongs to another search")
+            raise UserError(f"{self.path} records another genome for {trial.candidate}; it belongs to another search")
         return known
 
     def append(self, trial: Trial) -> None:
@@ -123,7 +124,7 @@ def read(path: Path) -> tuple[dict[str, Any], list[Trial]]:
     """The fingerprint and the trials of a ledger file, without opening it for writing. It may end in ``.gz``.
 
     Raises:
-        ValueError: there is no ledger at the path, or it is damaged.
+        UserError: there is no ledger at the path, or it is damaged.
     """
     return read_all(path)[:2]
 
@@ -132,10 +133,10 @@ def read_all(path: Path) -> tuple[dict[str, Any], list[Trial], list[Weights]]:
     """Like ``read``, with the sampling weights after each generation.
 
     Raises:
-        ValueError: there is no ledger at the path, or it is damaged.
+        UserError: there is no ledger at the path, or it is damaged.
     """
     if not path.is_file():
-        raise ValueError(f"no ledger at {path}; a search writes one as ledger.jsonl in its run directory")
+        raise UserError(f"no ledger at {path}; a search writes one as ledger.jsonl in its run directory")
     data = path.read_bytes()
     if path.suffix == ".gz":
         data = gzip.decompress(data)
@@ -152,7 +153,7 @@ def _locked(path: Path) -> FileLock:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise ValueError(
+        raise UserError(
             f"another search is running in {path.parent}; wait for it, or give this one a directory of its own "
             "with hydra.run.dir=DIR"
         ) from None
@@ -182,7 +183,7 @@ def _parsed(path: Path, whole: bytes) -> tuple[dict[str, Any] | None, list[Entry
             else:
                 entries.append(_entry(_fields(line, "trial", "weights")))
         except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(
+            raise UserError(
                 f"{path}, line {number} is damaged ({error}); restore the file from a copy, or cut it before that line"
             ) from None
     return fingerprint, entries
@@ -191,7 +192,7 @@ def _parsed(path: Path, whole: bytes) -> tuple[dict[str, Any] | None, list[Entry
 def _fields(line: bytes, *kinds: str) -> dict[str, Any]:
     row = json.loads(line)
     if not isinstance(row, dict) or row.pop("row", None) not in kinds:
-        raise ValueError(f"no {' or '.join(kinds)}")
+        raise UserError(f"no {' or '.join(kinds)}")
     return row
 
 
@@ -204,7 +205,7 @@ def _entry(fields: Mapping[str, Any]) -> Entry:
 def _check(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
     for name in sorted({*found, *wanted} - GROWABLE):
         if found.get(name) != wanted.get(name):
-            raise ValueError(
+            raise UserError(
                 f"{path} belongs to another search: its {name} is {found.get(name)!r}, this one's is "
                 f"{wanted.get(name)!r}; use another hydra.run.dir, or search.force=true to go on all the same"
             )

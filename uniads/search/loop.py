@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from math import isfinite
 
+from uniads.error import UserError
 from uniads.search import pareto
 from uniads.search.algorithm.base import Algorithm
 from uniads.search.ledger import Ledger
@@ -146,10 +147,10 @@ def search(
         All trials, the front and the reason for stopping. Ctrl-C ends the search early, with what is recorded.
 
     Raises:
-        ValueError: there is nothing to minimise or nothing to search with.
+        UserError: there is nothing to minimise or nothing to search with.
     """
     if candidates < 1 or not measures:
-        raise ValueError(f"a search needs at least one candidate and one measure, got {candidates} and {len(measures)}")
+        raise UserError(f"a search needs at least one candidate and one measure, got {candidates} and {len(measures)}")
     state = _State(
         space, objective, schedule, tuple(measures), ledger or Ledger(), rejection, seed, watcher or Watcher()
     )
@@ -241,13 +242,13 @@ def _answer(answers: Iterator[Trial], asked: Trial) -> Trial:
     """The objective's answer to a trial.
 
     Raises:
-        ValueError: the objective has no answer left, or answers for another trial, or gives it back unended.
+        UserError: the objective has no answer left, or answers for another trial, or gives it back unended.
     """
     answer = next(answers, None)
     if answer and answer.status is not Status.PENDING and answer.slot == asked.slot:
         return answer
     got = f"{answer.slot}, {answer.status.value}" if answer else "no more"
-    raise ValueError(f"the objective must yield {asked.slot} next, completed, rejected or failed; it gave {got}")
+    raise UserError(f"the objective must yield {asked.slot} next, completed, rejected or failed; it gave {got}")
 
 
 def _judged(state: _State, trial: Trial, earlier: Sequence[float]) -> Trial:

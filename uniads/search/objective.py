@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Protocol, SupportsFloat, runtime_checkable
 
+from uniads.error import UserError
 from uniads.search.space import Point, SearchSpace
 from uniads.search.trial import Trial
 
@@ -35,30 +36,30 @@ class Measure:
 
     def __post_init__(self) -> None:
         if self.target is not None and not self.target > 0:
-            raise ValueError(f"the target of {self.name!r} must be above 0, got {self.target}")
+            raise UserError(f"the target of {self.name!r} must be above 0, got {self.target}")
 
     def number(self, outcome: Mapping[str, float]) -> float:
         """The number that is measured, before it is compared with a target.
 
         Raises:
-            ValueError: the outcome lacks the number.
+            UserError: the outcome lacks the number.
         """
         if self.name == "val_err1" and "val_acc1" in outcome:
             return 1.0 - outcome["val_acc1"]
         if self.name in outcome:
             return float(outcome[self.name])
-        raise ValueError(f"the outcome has no {self.name!r}; it has {', '.join(sorted(outcome)) or 'no numbers'}")
+        raise UserError(f"the outcome has no {self.name!r}; it has {', '.join(sorted(outcome)) or 'no numbers'}")
 
     def __call__(self, outcome: Mapping[str, float]) -> float:
         """The value to minimise.
 
         Raises:
-            ValueError: the outcome lacks the number, or the value is not finite.
+            UserError: the outcome lacks the number, or the value is not finite.
         """
         number = self.number(outcome)
         value = number if self.target is None else abs(number - self.target) / self.target
         if not isfinite(value):
-            raise ValueError(f"{self.name} is {number}")
+            raise UserError(f"{self.name} is {number}")
         return value
 
 

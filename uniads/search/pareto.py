@@ -9,6 +9,7 @@ import numpy as np
 from deap import base, tools
 from deap.tools.emo import assignCrowdingDist
 
+from uniads.error import UserError
 from uniads.search.trial import Trial
 
 Values = tuple[float, ...]
@@ -42,7 +43,7 @@ def order(values: Sequence[Values], ties: Sequence[Any]) -> list[int]:
         ties: what decides between equals, compared by ``<``; one each.
     """
     if not np.isfinite(np.array(values, dtype=float)).all():
-        raise ValueError("only finite values can be sorted; leave rejected and failed trials out")
+        raise UserError("only finite values can be sorted; leave rejected and failed trials out")
     # Distinct values in a fixed order, so that equals have one crowding distance and the order given has no influence.
     points = [_Point(value) for value in sorted(set(values))]
     keys: dict[Values, tuple[int, float]] = {}
@@ -78,7 +79,7 @@ def front(trials: Sequence[Trial]) -> list[Trial]:
 
 def _check_rung(trials: Sequence[Trial]) -> None:
     if len({trial.rung for trial in trials}) > 1:
-        raise ValueError("values of different rungs are never compared")
+        raise UserError("values of different rungs are never compared")
 
 
 def hypervolume(values: Sequence[Values], reference: Values) -> float:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from statistics import median
 
+from uniads.error import UserError
+
 
 class Rejection:
     """Outliers among the losses of one rung: loss > median + mad_factor * MAD of the rung's earlier trials.
@@ -19,9 +21,9 @@ class Rejection:
 
     def __init__(self, mad_factor: float = 4.0, earlier: int = 8, max_loss: float | None = None) -> None:
         if not mad_factor > 0:
-            raise ValueError(f"search.rejection.mad_factor must be above 0, got {mad_factor}")
+            raise UserError(f"search.rejection.mad_factor must be above 0, got {mad_factor}")
         if earlier < 3:
-            raise ValueError(f"search.rejection.earlier must be at least 3, got {earlier}")
+            raise UserError(f"search.rejection.earlier must be at least 3, got {earlier}")
         self.mad_factor = mad_factor
         self.earlier = earlier
         self.max_loss = max_loss

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
+from uniads.error import UserError
+
 
 @dataclass(frozen=True)
 class Rung:
@@ -70,9 +72,9 @@ class Halving(Schedule):
 
     def __init__(self, rungs: Sequence[int], quotas: Sequence[int]) -> None:
         if not rungs or any(epochs <= 0 for epochs in rungs) or sorted(set(rungs)) != list(rungs):
-            raise ValueError(f"rungs must be epochs above 0 that rise strictly, got {list(rungs)}; try [3, 8, 24]")
+            raise UserError(f"rungs must be epochs above 0 that rise strictly, got {list(rungs)}; try [3, 8, 24]")
         if len(quotas) != len(rungs) or any(quota <= 0 for quota in quotas) or sorted(quotas)[::-1] != list(quotas):
-            raise ValueError(
+            raise UserError(
                 f"quotas must be one count above 0 for each of the {len(rungs)} rungs, never rising, "
                 f"got {list(quotas)}; try {[20, 8, 4][: len(rungs)]}"
             )
@@ -115,7 +117,7 @@ class Hyperband(Schedule):
 
     def __init__(self, epochs: int, eta: int = 3) -> None:
         if epochs <= 0 or eta < 2:
-            raise ValueError(
+            raise UserError(
                 f"Hyperband's epochs must be above 0 and its eta at least 2, got epochs {epochs} and eta {eta}; "
                 "try 24 and 3"
             )

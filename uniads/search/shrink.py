@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from uniads.error import UserError
 from uniads.search.space import SearchSpace, Weights
 from uniads.search.trial import Status, Trial
 
@@ -20,7 +21,7 @@ class Shrinkage:
 
     def __init__(self, floor: float = 0.25, spare: Sequence[str] = ("student.",)) -> None:
         if not 0 < floor <= 1:
-            raise ValueError(f"search.shrinkage.floor must be above 0 and at most 1, got {floor}")
+            raise UserError(f"search.shrinkage.floor must be above 0 and at most 1, got {floor}")
         self.floor = floor
         self.spare = tuple(spare)
 

@@ -8,6 +8,8 @@ from itertools import product
 from math import isfinite, prod
 from random import Random
 
+from uniads.error import UserError
+
 Value = str | int | float | bool | None
 Genome = tuple[int, ...]
 Point = dict[str, Value]
@@ -32,12 +34,12 @@ class Dimension:
 
     def __post_init__(self) -> None:
         if not self.values:
-            raise ValueError(f"the space gives {self.key!r} no value; give at least one, or remove the key")
+            raise UserError(f"the space gives {self.key!r} no value; give at least one, or remove the key")
         for value in self.values:
             if isinstance(value, float) and not isfinite(value):
-                raise ValueError(f"the space gives {self.key!r} the value {value}; numbers must be finite")
+                raise UserError(f"the space gives {self.key!r} the value {value}; numbers must be finite")
         if len(set(map(_identity, self.values))) < len(self.values):
-            raise ValueError(f"the space lists a value of {self.key!r} twice: {list(self.values)}; remove the copy")
+            raise UserError(f"the space lists a value of {self.key!r} twice: {list(self.values)}; remove the copy")
         if self.ordinal:
             object.__setattr__(self, "values", tuple(sorted(self.values, key=float)))
 
@@ -50,11 +52,11 @@ class Dimension:
         """Position of a value.
 
         Raises:
-            ValueError: the value is not listed.
+            UserError: the value is not listed.
         """
         position = self._positions.get(_identity(value))
         if position is None:
-            raise ValueError(f"{self.key!r} may be {list(self.values)} in this space, got {value!r}")
+            raise UserError(f"{self.key!r} may be {list(self.values)} in this space, got {value!r}")
         return position
 
     @cached_property
@@ -97,7 +99,7 @@ class SearchSpace:
         seeded: keys that draws leave at their first value; others come from warm starts, crossover and mutation.
 
     Raises:
-        ValueError: there is no dimension, or a dimension has no value or one twice.
+        UserError: there is no dimension, or a dimension has no value or one twice.
     """
 
     def __init__(
@@ -110,7 +112,7 @@ class SearchSpace:
     ) -> None:
         self.dimensions = tuple(Dimension(key, tuple(values)) for key, values in dimensions.items())
         if not self.dimensions:
-            raise ValueError("the search space is empty; give it at least one key with two values")
+            raise UserError("the search space is empty; give it at least one key with two values")
         self._repair = repair
         self._admits = admits
         self._active = active or (lambda point, key: True)
@@ -129,11 +131,11 @@ class SearchSpace:
         """The repaired genome of a point.
 
         Raises:
-            ValueError: the point has other keys than the space, or a value that the space does not list.
+            UserError: the point has other keys than the space, or a value that the space does not list.
         """
         keys = [dimension.key for dimension in self.dimensions]
         if set(point) != set(keys):
-            raise ValueError(f"a point of this space has the keys {keys}, got {list(point)}")
+            raise UserError(f"a point of this space has the keys {keys}, got {list(point)}")
         legal = self._repair({key: point[key] for key in keys})
         return tuple(dimension.index(legal[dimension.key]) for dimension in self.dimensions)
 

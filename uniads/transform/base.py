@@ -8,6 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from uniads.error import UserError
+
 
 class Transform(nn.Module, ABC):
     """A map T from knowledge to the view in which student and teacher are compared.
@@ -29,11 +31,11 @@ class Transform(nn.Module, ABC):
         """T(x).
 
         Raises:
-            ValueError: the rank of x is none of ``ranks``.
+            UserError: the rank of x is none of ``ranks``.
         """
         if x.ndim not in self.ranks:
             allowed = " or ".join(str(rank) for rank in sorted(self.ranks))
-            raise ValueError(
+            raise UserError(
                 f"{type(self).__name__} takes tensors of rank {allowed}, got shape {tuple(x.shape)}; "
                 "choose another transform for this knowledge"
             )

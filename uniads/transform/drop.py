@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from uniads.error import UserError
 from uniads.transform.base import RandomTransform
 
 
@@ -19,13 +20,13 @@ class Drop(RandomTransform):
         seed: owner of the draws, at least 0.
 
     Raises:
-        ValueError: p is outside [0, 1).
+        UserError: p is outside [0, 1).
     """
 
     def __init__(self, p: float = 0.1, seed: int = 0) -> None:
         super().__init__(seed)
         if not 0 <= p < 1:
-            raise ValueError(f"p must be at least 0 and below 1, got {p}; p=0 drops nothing")
+            raise UserError(f"p must be at least 0 and below 1, got {p}; p=0 drops nothing")
         self.p = p
 
     def compute(self, x: Tensor) -> Tensor:

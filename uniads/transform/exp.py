@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from uniads.error import UserError
 from uniads.transform.base import Transform
 
 MOST = 32.0
@@ -17,13 +18,13 @@ class Exp(Transform):
         bound: the largest exponent, above 0, at most 32.
 
     Raises:
-        ValueError: bound is outside (0, 32].
+        UserError: bound is outside (0, 32].
     """
 
     def __init__(self, bound: float = 20.0) -> None:
         super().__init__()
         if not 0 < bound <= MOST:
-            raise ValueError(f"bound must be above 0 and at most {MOST:g}, got {bound}; 20 suits ordinary logits")
+            raise UserError(f"bound must be above 0 and at most {MOST:g}, got {bound}; 20 suits ordinary logits")
         self.bound = bound
 
     def compute(self, x: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from typing import ClassVar
 from torch import Tensor
 from torch.nn import functional as F
 
+from uniads.error import UserError
 from uniads.transform.base import Transform
 
 
@@ -19,7 +20,7 @@ class LocalS(Transform):
         size: side s of a patch, at least 1; 1 keeps the map.
 
     Raises:
-        ValueError: size is below 1.
+        UserError: size is below 1.
     """
 
     ranks: ClassVar[dict[int, int]] = {4: 4}
@@ -27,7 +28,7 @@ class LocalS(Transform):
     def __init__(self, size: int) -> None:
         super().__init__()
         if size < 1:
-            raise ValueError(f"size must be 1 or more, got {size}; size=1 keeps the map")
+            raise UserError(f"size must be 1 or more, got {size}; size=1 keeps the map")
         self.size = size
 
     def compute(self, x: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from uniads.error import UserError
 from uniads.transform.base import RandomTransform
 
 
@@ -20,13 +21,13 @@ class Mask(RandomTransform):
         seed: owner of the draws, at least 0.
 
     Raises:
-        ValueError: keep is outside (0, 1].
+        UserError: keep is outside (0, 1].
     """
 
     def __init__(self, keep: float = 0.35, seed: int = 0) -> None:
         super().__init__(seed)
         if not 0 < keep <= 1:
-            raise ValueError(f"keep must be above 0 and at most 1, got {keep}; keep=1 masks nothing")
+            raise UserError(f"keep must be above 0 and at most 1, got {keep}; keep=1 masks nothing")
         self.keep = keep
 
     def compute(self, x: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from uniads.error import UserError
 from uniads.transform.base import Transform
 from uniads.transform.scale_r import ScaleR
 
@@ -21,7 +22,7 @@ class MultiScale(Transform):
         levels: the sides r; at least one, each at least 1.
 
     Raises:
-        ValueError: there is no level, or one is below 1.
+        UserError: there is no level, or one is below 1.
     """
 
     ranks: ClassVar[dict[int, int]] = {2: 3, 4: 3}
@@ -29,7 +30,7 @@ class MultiScale(Transform):
     def __init__(self, levels: Sequence[int] = (1, 2, 4)) -> None:
         super().__init__()
         if not levels:
-            raise ValueError("levels must hold at least one size, got none; levels=[1, 2, 4] is the usual pyramid")
+            raise UserError("levels must hold at least one size, got none; levels=[1, 2, 4] is the usual pyramid")
         self.pyramid = torch.nn.ModuleList(ScaleR(size) for size in levels)
 
     def compute(self, x: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ class Natt(Transform):
         tau: the temperature τ, finite, above 0.
 
     Raises:
-        ValueError: tau is not finite or not above 0.
+        UserError: tau is not finite or not above 0.
     """
 
     def __init__(self, tau: float = 0.5) -> None:

@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 
 from torch import Tensor
 
+from uniads.error import UserError
 from uniads.transform.base import Transform
 from uniads.transform.temperature import temperature
 
@@ -21,7 +22,7 @@ class Satt(Transform):
         returns: ``"map"`` for x · √A, ``"attention"`` for A, of shape (N, 1, H, W) or (N, 1, L).
 
     Raises:
-        ValueError: tau is not finite or not above 0, or returns is another word.
+        UserError: tau is not finite or not above 0, or returns is another word.
     """
 
     ranks: ClassVar[dict[int, int]] = {3: 3, 4: 4}
@@ -29,7 +30,7 @@ class Satt(Transform):
     def __init__(self, tau: float = 0.5, returns: Literal["map", "attention"] = "map") -> None:
         super().__init__()
         if returns not in ("map", "attention"):
-            raise ValueError(f"returns must be 'map' or 'attention', got {returns!r}; 'map' keeps the shape")
+            raise UserError(f"returns must be 'map' or 'attention', got {returns!r}; 'map' keeps the shape")
         self.tau = temperature(tau)
         self.returns = returns
 

@@ -18,7 +18,7 @@ class SoftmaxC(Transform):
         tau: the temperature τ, finite, above 0.
 
     Raises:
-        ValueError: tau is not finite or not above 0.
+        UserError: tau is not finite or not above 0.
     """
 
     simplex: ClassVar[tuple[int, ...] | None] = (1,)

@@ -19,7 +19,7 @@ class SoftmaxN(Transform):
         tau: the temperature τ, finite, above 0.
 
     Raises:
-        ValueError: tau is not finite or not above 0.
+        UserError: tau is not finite or not above 0.
     """
 
     simplex: ClassVar[tuple[int, ...] | None] = (0,)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import final
 
+from uniads.error import UserError
 from uniads.search.algorithm.base import Algorithm
 from uniads.search.space import Genome, SearchSpace, Weights
 from uniads.search.trial import Trial
@@ -25,7 +26,7 @@ class DisWOT(Algorithm):
 
     Args:
         samples: genomes drawn a generation, at least 1.
-        score: of a genome, higher is better; see ``uniads.diswot``.
+        score: of a genome, higher is better; see ``uniads.bridge.diswot``.
     """
 
     def __init__(
@@ -38,7 +39,7 @@ class DisWOT(Algorithm):
     ) -> None:
         super().__init__(space, seed, start)
         if samples < 1:
-            raise ValueError(f"search.algorithm.samples must be at least 1, got {samples}")
+            raise UserError(f"search.algorithm.samples must be at least 1, got {samples}")
         self.samples, self.score = samples, score
         self._scores: dict[Genome, float] = {}
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import final
 
+from uniads.error import UserError
 from uniads.search.algorithm.base import Algorithm
 from uniads.search.algorithm.variation import crossed, mutated, weights_of
 from uniads.search.pareto import survival
@@ -38,10 +39,10 @@ class NSGA2(Algorithm):
     ) -> None:
         super().__init__(space, seed, start)
         if population < 2:
-            raise ValueError(f"search.algorithm.population must be at least 2, got {population}")
+            raise UserError(f"search.algorithm.population must be at least 2, got {population}")
         for name, rate in (("crossover", crossover), ("mutation", mutation)):
             if rate is not None and not 0 <= rate <= 1:
-                raise ValueError(f"search.algorithm.{name} must be a probability from 0 to 1, got {rate}")
+                raise UserError(f"search.algorithm.{name} must be a probability from 0 to 1, got {rate}")
         self.population = population
         self.crossover = crossover
         self.mutation = 1 / len(space.dimensions) if mutation is None else mutation

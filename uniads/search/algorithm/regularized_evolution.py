@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import final
 
+from uniads.error import UserError
 from uniads.search.algorithm.base import Algorithm
 from uniads.search.algorithm.variation import mutated, weights_of
 from uniads.search.pareto import survival
@@ -32,7 +33,7 @@ class RegularizedEvolution(Algorithm):
     ) -> None:
         super().__init__(space, seed, start)
         if population < 2 or sample < 1:
-            raise ValueError(
+            raise UserError(
                 "search.algorithm.population must be at least 2 and search.algorithm.sample at least 1, "
                 f"got {population} and {sample}"
             )

@@ -9,6 +9,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, IntD
 from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from uniads.error import UserError
 from uniads.search.algorithm.base import Algorithm
 from uniads.search.space import Genome, SearchSpace, Weights
 from uniads.search.trial import Status, Trial
@@ -46,7 +47,7 @@ class TPE(Algorithm):
     ) -> None:
         super().__init__(space, seed, start)
         if startup < 1:
-            raise ValueError(f"search.algorithm.startup must be at least 1, got {startup}")
+            raise UserError(f"search.algorithm.startup must be at least 1, got {startup}")
         self.startup = startup
         self.multivariate = multivariate
         self._distributions = {dimension.key: _distribution(space, i) for i, dimension in enumerate(space.dimensions)}

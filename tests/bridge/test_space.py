@@ -1,0 +1,153 @@
+"""From the configured space to the one that is searched."""
+
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+import pytest
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.types import RunMode
+from hydra.utils import get_class
+
+from tests.journey import configured
+from uniads import build, options
+from uniads.bridge.space import space_for, student_params
+from uniads.model.base import count_params
+from uniads.options import conf_dir
+from uniads.search.space import SearchSpace
+
+SHAPE = {"num_classes": 10, "in_channels": 1}
+FIRST = "transform@distiller.{}.transform.first"
+Make = Callable[..., SearchSpace]
+
+
+@pytest.fixture
+def space() -> Make:
+    """The space of a search command's overrides; ``fixed`` are the keys that the command line sets."""
+
+    def make(*overrides: str, fixed: tuple[str, ...] = (), mine: Path | None = None) -> SearchSpace:
+        with initialize_config_dir(str(mine or conf_dir()), version_base="1.3"):
+            loader = GlobalHydra.instance().config_loader()
+            given = ["+pair=resnet56-resnet20", *overrides]
+            cfg = loader.load_configuration("search", given, RunMode.RUN)
+            plain = [override for override in given if not override.startswith(("search", "space"))]
+            shared = loader.load_configuration("train", [*cfg.space.base, *plain], RunMode.RUN)
+            return space_for(cfg, shared, loader, set(fixed), SHAPE)
+
+    return make
+
+
+def values(space: SearchSpace) -> dict[str, tuple[object, ...]]:
+    return {dimension.key: dimension.values for dimension in space.dimensions}
+
+
+def test_a_star_lists_every_option_that_the_knowledge_can_take(space: Make) -> None:
+    found = values(space("space=extended"))
+    listed = configured(*(f"+transform@every.{name}={name}" for name in options("transform"))).every
+    every = {name: get_class(listed[name]._target_).ranks for name in options("transform")}
+    assert set(found[FIRST.format("feature")]) == {name for name, ranks in every.items() if 4 in ranks}
+    assert set(found[FIRST.format("logits")]) == {name for name, ranks in every.items() if 2 in ranks}
+    assert set(found["transform@distiller.feature.transform.second"]) == set(every)
+    assert set(found["distance@distiller.logits.distance"]) == set(options("distance"))
+    assert set(found["distance@distiller.feature.distance"]) == set(options("distance")) - {"hard"}
+
+
+def test_what_a_kind_of_knowledge_cannot_take_is_left_out_of_the_papers_space(space: Make) -> None:
+    found = values(space("space=paper"))
+    assert "satt" in found[FIRST.format("feature")]
+    assert "satt" not in found[FIRST.format("embedding")]
+    assert "satt" not in found[FIRST.format("logits")]
+    assert "hard" in found["distance@distiller.logits.distance"]
+    assert "hard" not in found["distance@distiller.embedding.distance"]
+
+
+@pytest.mark.parametrize("name", ["paper", "architecture", "distiller", "tiny", "extended"])
+def test_every_genome_that_is_filled_in_is_legal_and_stays_as_it_is(name: str, space: Make) -> None:
+    made = space(f"space={name}")
+    genomes = made.fill(40, Random(0))
+    assert all(made.repaired(genome) == genome for genome in genomes)
+    assert len(genomes) == 40
+
+
+def test_spaces_have_the_genes_that_their_files_name(space: Make) -> None:
+    genes = {name: len(space(f"space={name}").dimensions) for name in ("architecture", "distiller", "paper", "tiny")}
+    assert genes == {"architecture": 4, "distiller": 12, "paper": 16, "tiny": 3}
+    assert space("space=architecture", "search.max_params=null").size == 256
+
+
+def test_a_key_that_the_command_line_sets_is_no_gene(space: Make) -> None:
+    free = values(space("space=tiny"))
+    fixed = values(space("space=tiny", "student.width=1", fixed=("student.width",)))
+    assert set(free) - set(fixed) == {"student.width"}
+
+
+@pytest.mark.parametrize(
+    ("dimensions", "message"),
+    [
+        ("{distance@distiller.logits.distance:[kll,l2]}", "'kll' is no distance; there are .*did you mean 'kl'"),
+        ("{distance@distiller.logits.distance:[]}", "no value that 'distance@distiller.logits.distance' can take"),
+        ("{student.blocks.0:[]}", "no value that 'student.blocks.0' can take"),
+    ],
+)
+def test_a_dimension_that_makes_no_sense_is_refused(dimensions: str, message: str, space: Make) -> None:
+    with pytest.raises(ValueError, match=message):
+        space("space=tiny", f"space.dimensions={dimensions}")
+
+
+def test_one_point_is_no_space(space: Make) -> None:
+    one = "{student.blocks.0:[1],student.width:[1],distance@distiller.logits.distance:[kl]}"
+    with pytest.raises(ValueError, match=r"one point; give at least one key of space\.dimensions two values"):
+        space("space=tiny", f"space.dimensions={one}")
+
+
+@pytest.mark.parametrize("limit", ["0", "-5", "pupil"])
+def test_a_cap_that_is_none_is_refused(limit: str, space: Make) -> None:
+    with pytest.raises(ValueError, match=r"search\.max_params must be null, teacher, pair, or a number above 0"):
+        space("space=tiny", f"search.max_params={limit}")
+
+
+def test_students_above_the_cap_are_not_admitted(space: Make) -> None:
+    made = space("space=architecture", "search.max_params=300000")
+    genomes = made.fill(24, Random(0))
+    admitted = [genome for genome in genomes if made.admits(genome)]
+    assert 0 < len(admitted) < len(genomes)
+    for genome in [*admitted[:5], *admitted[-5:]]:
+        point = made.point(genome)
+        blocks = [int(str(point[f"student.blocks.{stage}"])) for stage in range(3)]
+        network = build("model", "resnet20", blocks=blocks, width=float(str(point["student.width"])), **SHAPE)
+        assert count_params(network) <= 300_000
+
+
+def test_a_students_size_is_that_of_the_student_built(space: Make) -> None:
+    cfg = configured("+pair=resnet56-resnet20")
+    network = build("model", "resnet20", blocks=[1, 5, 3], width=1.5, **SHAPE)
+    point = {
+        "student.blocks.0": 1,
+        "student.blocks.1": 5,
+        "student.blocks.2": 3,
+        "student.width": 1.5,
+        "recipe.lr": 0.1,
+    }
+    assert student_params(cfg.student, point, SHAPE) == count_params(network)
+
+
+def test_a_new_transform_joins_every_space_that_takes_all(
+    space: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "halved_here.py").write_text(
+        "from uniads.transform.base import Transform\n\n\nclass Halved(Transform):\n    ranks = {2: 2}\n\n"
+        "    def compute(self, x):\n        return x / 2\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    mine = tmp_path / "conf"
+    (mine / "transform").mkdir(parents=True)
+    for folder in conf_dir().iterdir():
+        if folder.name != "transform":
+            (mine / folder.name).symlink_to(folder)
+    for file in (conf_dir() / "transform").iterdir():
+        (mine / "transform" / file.name).symlink_to(file)
+    (mine / "transform" / "halved.yaml").write_text("_target_: halved_here.Halved\n")
+    found = values(space("space=extended", mine=mine))
+    assert "halved" in found[FIRST.format("logits")]
+    assert "halved" not in found[FIRST.format("feature")]

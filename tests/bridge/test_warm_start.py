@@ -1,0 +1,116 @@
+"""A search that begins with published distillers: exactly them, first, and no others by chance."""
+
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tests.journey import LIGHTNING, SMALL, Commands
+from tests.test_pairs import searched
+from uniads import options
+from uniads.bridge.warm_start import WarmStart, nearest
+from uniads.search import NSGA2
+from uniads.search import __main__ as search
+from uniads.search.ledger import read
+
+pytestmark = LIGHTNING
+NAMES = ("kd", "at", "sp", "dist")
+LIST = f"search.warm_start=[{','.join(NAMES)}]"
+
+
+def space(*overrides: str):
+    return searched("resnet56-resnet20", LIST, *overrides)
+
+
+def test_published_distillers_are_asked_for_first_and_as_they_are() -> None:
+    found = space()
+    warm = WarmStart("searched", NAMES)
+    first = warm.genomes(found.space, found.shared)
+    asked = NSGA2(found.space, 0, first).ask(0, 8)
+    assert asked[:4] == first
+    for name, genome in zip(NAMES, first, strict=True):
+        overrides = found.space.overrides(genome)
+        assert overrides[0] == f"distiller={name}"
+        assert not any("distiller." in override for override in overrides)
+        assert len(overrides) == 5
+    assert all(found.space.overrides(genome)[0] == "distiller=searched" for genome in asked[4:])
+
+
+def test_random_draws_take_no_published_distiller() -> None:
+    found = space().space
+    drawn = [*found.fill(20, Random(0)), *(found.draw(Random(seed)) for seed in range(20))]
+    assert {found.point(genome)["distiller"] for genome in drawn} == {"searched"}
+
+
+def test_genes_of_nodes_are_idle_under_a_published_distiller() -> None:
+    found = space().space
+    point = found.point(found.fill(1, Random(3))[0])
+    other = found.point(found.fill(1, Random(4))[0])
+    student = {key: value for key, value in point.items() if key.startswith("student.")}
+    assert found.genome({**point, "distiller": "at"}) == found.genome({**other, **student, "distiller": "at"})
+    assert found.genome(point) != found.genome({**other, **student})
+
+
+def test_without_a_warm_start_the_space_is_as_it_was() -> None:
+    plain = searched("resnet56-resnet20").space
+    assert "distiller" not in [dimension.key for dimension in plain.dimensions]
+    assert len(plain.overrides(plain.fill(1, Random(0))[0])) == len(plain.dimensions)
+
+
+def test_the_base_is_no_value_twice() -> None:
+    values = {d.key: d.values for d in space("space=architecture").space.dimensions}
+    assert values["distiller"] == ("kd", "at", "sp", "dist")
+
+
+@pytest.mark.parametrize(
+    ("names", "fixed", "message"),
+    [
+        (["kd", "spp"], False, "search.warm_start: 'spp' is no distiller; there are .*did you mean 'sp'"),
+        (["kd", "kd"], False, "search.warm_start lists a distiller twice"),
+        (["kd"], True, "needs the gene distiller, and the command line sets distiller=searched; remove one"),
+    ],
+)
+def test_what_can_be_no_start_is_refused(names: list[str], fixed: bool, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        WarmStart.of(names, "searched", options("distiller"), fixed)
+
+
+def test_a_student_outside_of_the_space_is_replaced_by_the_nearest_and_that_is_said() -> None:
+    found = searched("wrn40_2-wrn16_2", LIST)
+    (line,) = WarmStart("searched", NAMES).lines(found.space, found.shared)
+    assert "student.blocks.0=2 is not in the space, 3 is the nearest" in line
+    genome = WarmStart("searched", NAMES).genomes(found.space, found.shared)[0]
+    assert found.space.point(genome)["student.width"] == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "values", "wanted"),
+    [
+        (2, (1, 3, 5), 3),
+        (2.0, (1, 2), 2),
+        (0, (0.5, 1), 0.5),
+        ("a", ("b", "c"), "b"),
+        (None, (1, 2), 1),
+        (9, (1, 3), 3),
+    ],
+)
+def test_the_nearest_value(value: object, values: tuple[object, ...], wanted: object) -> None:
+    assert nearest(value, values) == wanted
+
+
+@pytest.mark.slow
+def test_the_first_trials_of_a_search_are_the_published_distillers(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = tmp_path / "run"
+    ended = Commands(monkeypatch, capsys)(
+        search.main, *SMALL, "recipe.epochs=1", "search=tiny", "space=paper", "search.candidates=5", LIST,
+        "search.offspring=5", "search.rungs=[1,2]", "search.quotas=[5,1]", "launcher=basic", "final=false",
+        f"paths.teacher_dir={tmp_path / 'teachers'}", f"hydra.run.dir={run}",
+    )  # fmt: skip
+    assert ended.code == 0, ended.error
+    assert "start    kd, at, sp, dist: as published" in ended.out
+    _, trials = read(run / "ledger.jsonl")
+    assert [trial.overrides[0] for trial in trials[:5]] == [f"distiller={name}" for name in (*NAMES, "searched")]
+    assert {trial.status.value for trial in trials} <= {"completed", "rejected"}

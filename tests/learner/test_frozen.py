@@ -1,0 +1,128 @@
+"""A frozen teacher answers faster than its network, and says the same."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from uniads import build
+from uniads.knowledge import Batch, Knowledge
+from uniads.learner.frozen import (
+    CPU_FLOPS,
+    CUDA_PASSES,
+    DEFAULT,
+    GRAPHS,
+    Frozen,
+    can_compile,
+    earns_compiling,
+    fast_dtype,
+)
+from uniads.model.base import Network
+from uniads.teacher.source import compile_mode
+
+CPU, GPU = torch.device("cpu"), torch.device("cuda")
+
+
+class Small(Network):
+    """A convolution with batch norm, then batch norm that follows none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.bn, self.alone, self.fc = (
+            nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.BatchNorm2d(8), nn.Linear(8, 5)
+        )  # fmt: skip
+
+    def forward(self, image):  # type: ignore[no-untyped-def]
+        x = self.alone(torch.relu(self.bn(self.conv(image))))
+        embedding = x.mean((2, 3))
+        return Knowledge((x,), embedding, self.fc(embedding))
+
+
+def lived(network: Network) -> Network:
+    """The network with batch norms that have seen something."""
+    generator = torch.Generator().manual_seed(0)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            for value, low in ((module.running_mean, -1.0), (module.running_var, 0.5), (module.weight, 0.5)):
+                value.data.copy_(low + torch.rand(value.shape, generator=generator))
+    return network
+
+
+@pytest.fixture
+def batch() -> Batch:
+    generator = torch.Generator().manual_seed(1)
+    return Batch(torch.randn(4, 3, 8, 8, generator=generator), torch.zeros(4).long(), torch.arange(4))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_asking_changes_no_bit_of_the_network(dtype: torch.dtype, batch: Batch) -> None:
+    network = lived(Small()).train()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    answer = Frozen(network, dtype)(batch, 0)
+    assert {part.dtype for part in (*answer.features, answer.embedding, answer.logits)} == {torch.float32}
+    assert not network.training
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    close = 1e-5 if dtype == torch.float32 else 3e-2
+    wanted = network(batch.image).logits
+    assert (answer.logits - wanted).abs().max() <= close * wanted.abs().max()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not can_compile(), reason="there is no C++ compiler")
+@pytest.mark.filterwarnings("ignore")
+def test_a_compiled_teacher_says_the_same(batch: Batch) -> None:
+    network = lived(Small())
+    plain, compiled = Frozen(network), Frozen(network, compiled=DEFAULT)
+    for size in (4, 3):
+        part = Batch(*(value[:size] for value in batch))
+        torch.testing.assert_close(compiled(part, 0).logits, plain(part, 0).logits, rtol=1e-5, atol=1e-5)
+    assert compiled.compiled
+
+
+def test_without_a_compiler_a_sentence_is_logged_and_the_teacher_asked_as_it_is(
+    batch: Batch, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CXX", raising=False)
+    network = lived(Small())
+    asked = Frozen(network, compiled=DEFAULT)
+    assert not asked.compiled
+    assert "there is no C++ compiler" in caplog.text
+    assert torch.equal(asked(batch, 0).logits, Frozen(network)(batch, 0).logits)
+
+
+def test_compiling_has_to_be_earned() -> None:
+    assert earns_compiling(CPU, 1, CPU_FLOPS)
+    assert not earns_compiling(CPU, 10**9, CPU_FLOPS / 2)
+    assert earns_compiling(GPU, CUDA_PASSES, 0)
+    assert not earns_compiling(GPU, CUDA_PASSES - 1, 1e30)
+
+
+@pytest.mark.parametrize("device", [CPU, GPU])
+def test_graphs_are_never_chosen_by_themselves(device: torch.device) -> None:
+    assert compile_mode("compile", True, device, 0, 0) == DEFAULT
+    assert compile_mode("compile", False, device, 10**9, 1e30) is None
+    assert compile_mode("compile", "auto", device, 10**9, 1e30) == DEFAULT
+    assert compile_mode("compile", "auto", device, 0, 0) is None
+    with pytest.raises(ValueError, match=r"teacher.compile must be true, false, auto or graphs, got 'yes'"):
+        compile_mode("teacher.compile", "yes", device, 0, 0)
+
+
+def test_graphs_need_a_gpu() -> None:
+    assert compile_mode("compile", "graphs", GPU, 0, 0) == GRAPHS
+    with pytest.raises(ValueError, match=r"compile must be true, false or auto on a CPU, got 'graphs'.*compile=auto"):
+        compile_mode("compile", "graphs", CPU, 0, 0)
+
+
+def test_a_search_on_digits_compiles_nothing_and_cifar_does() -> None:
+    from uniads.teacher.source import teacher_flops
+
+    flops = teacher_flops(build("model", "wrn_40_2"), (3, 32, 32))
+    assert earns_compiling(CPU, 240 * 704, flops * 45_000 * 240)
+    digits = teacher_flops(build("model", "wrn_40_2", in_channels=1), (1, 8, 8))
+    assert not earns_compiling(CPU, 3 * 41, digits * 1293 * 3)
+
+
+def test_a_fast_dtype_is_one_of_two() -> None:
+    assert fast_dtype(CPU) in (torch.float32, torch.bfloat16)

@@ -1,0 +1,1 @@
+"""Between the search engine and the trainings: spaces, jobs and configurations."""

@@ -1,0 +1,215 @@
+"""The only bridge between search and training: trials become Hydra jobs, and their answers trials."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, RunMode
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from uniads.bridge.composition import Composition
+from uniads.launcher.job import Job, is_full, reason
+from uniads.launcher.pool import JobDiedError, PoolLauncher
+from uniads.launcher.slip import Slip
+from uniads.outcome import Outcome
+from uniads.search.trial import Trial
+
+OWN = "uniads."
+"""Hydra instantiates launchers of its own namespaces only; these are instantiated here."""
+
+
+def quoted(path: Path) -> str:
+    """A path as a value in Hydra's grammar, whatever signs are in it."""
+    return "'" + str(path).replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+@dataclass
+class Launch:
+    """Evaluates batches of trials with a Hydra launcher. An objective of the search engine.
+
+    Attributes:
+        loader: composes the jobs' configurations.
+        overrides: what all jobs share; a candidate's own overrides come after.
+        launcher: overrides that choose and set the Hydra launcher.
+        directory: a folder in which every candidate gets one of its own.
+        epochs: length of the learning-rate schedule of all candidates: the top rung.
+        data_seed: order and augmentation of the images, the same for all candidates.
+        size: how much work a trial is, in any unit.
+        train: what a job does; other processes have to be able to import it.
+    """
+
+    loader: ConfigLoader
+    overrides: Sequence[str]
+    launcher: Sequence[str]
+    directory: Path
+    epochs: int
+    data_seed: int
+    size: Callable[[Trial], float]
+    train: Callable[[DictConfig], Outcome]
+    _launcher: Launcher | None = field(default=None, init=False, repr=False)
+    _works: bool = field(default=False, init=False, repr=False)  # whether the launcher has started a job
+
+    @property
+    def store(self) -> Path:
+        """Where the jobs share what the teacher said."""
+        return self.directory.parent / "teacher_store"
+
+    def __call__(self, trials: Sequence[Trial]) -> Iterator[Trial]:
+        """Evaluate a batch.
+
+        Raises:
+            KeyboardInterrupt: on Ctrl-C; no job of the batch runs on.
+            OSError: the disk is full. What was answered before is kept.
+        """
+        if fresh := self._unanswered(trials):
+            for trial in fresh:
+                self._slip(trial).forget()
+            self._run(fresh)
+        for trial in trials:
+            yield self._ended(trial)
+
+    def command(self, trial: Trial) -> list[str]:
+        """Overrides that train this candidate to its rung again, to be pasted after ``python -m uniads.train``."""
+        return [
+            *self.overrides,
+            *trial.overrides,
+            f"seed={trial.seed}",
+            f"data.seed={self.data_seed}",
+            f"epochs={self.epochs}",
+            *([f"stop_epoch={trial.epochs}"] if trial.epochs != self.epochs else []),
+            "test=false",
+        ]
+
+    def check(self, overrides: Sequence[str]) -> None:
+        """Compose one candidate and make the launcher, so that a wrong key is found before anything is trained."""
+        self.loader.load_configuration("train", [*self.overrides, *overrides], RunMode.RUN)
+        self._launcher = self._launcher or self._set_up()
+
+    def close(self) -> None:
+        """End worker processes that wait for more jobs."""
+        if isinstance(self._launcher, PoolLauncher):
+            self._launcher.close()
+
+    def _run(self, trials: Sequence[Trial]) -> None:
+        """Launch a batch; a broken one is taken apart."""
+        error = self._broken(trials)
+        if error is None:
+            return
+        # Joblib, Ray and Submitit give up a whole batch when one worker dies. Whoever had started is a suspect.
+        left = self._unanswered(trials)
+        suspects = [trial for trial in left if self._slip(trial).started.exists()]
+        others = [trial for trial in left if trial not in suspects]
+        if len(others) == len(trials):
+            suspects, others = others, []
+        errors = {trial.candidate: self._broken([trial]) for trial in suspects}
+        if not self._works:
+            raise error  # it is not the jobs' fault: none of them can be started
+        for trial in self._unanswered(suspects):
+            self._fail(trial, errors[trial.candidate] or error)
+        if others:
+            self._run(others)
+
+    def _broken(self, trials: Sequence[Trial]) -> BaseException | None:
+        """Launch a batch; returns what the launcher raised, which is no job's own error."""
+        # The largest first: no worker then ends long after the others.
+        ordered = sorted(trials, key=self.size, reverse=True)
+        try:
+            self._launcher = self._launcher or self._set_up()
+            returned = self._launcher.launch([self._job(trial) for trial in ordered], initial_job_idx=0)
+        except KeyboardInterrupt:
+            for trial in trials:
+                self._slip(trial).kill()
+            raise
+        except BaseException as error:
+            self._refuse_full(error)
+            return error
+        finally:
+            self._works = self._works or any(self._slip(trial).started.exists() for trial in trials)
+        silent = [pair for pair in zip(ordered, returned, strict=True) if self._unanswered([pair[0]])]
+        for _, job in silent:
+            self._refuse_full(job._return_value)
+        if not self._works:
+            return JobDiedError(_verdict(returned[0]._return_value))
+        for trial, job in silent:
+            self._settle(trial, job)
+        return None
+
+    def _settle(self, trial: Trial, job: JobReturn) -> None:
+        """A job has come back without leaving its answer."""
+        if isinstance(job._return_value, BaseException):
+            self._fail(trial, job._return_value)
+        else:
+            self._slip(trial).write(job.return_value)
+
+    def _refuse_full(self, error: Any) -> None:
+        """No candidate is to blame for a full disk.
+
+        Raises:
+            OSError: the error says that it is full.
+        """
+        if is_full(error):
+            raise OSError(
+                f"the disk of {self.directory} is full; free some space, then go on with the same command and "
+                f"hydra.run.dir={self.directory.parent}"
+            ) from error
+
+    def _fail(self, trial: Trial, error: BaseException) -> None:
+        slip = self._slip(trial)
+        slip.write({"failed": _verdict(error)})
+        slip.tidy()
+
+    def _set_up(self) -> Launcher:
+        shared = [
+            f"hydra.sweep.dir={quoted(self.directory)}",
+            "hydra/hydra_logging=disabled",
+            "hydra/job_logging=disabled",
+        ]
+        config = self.loader.load_configuration("train", [*self.overrides, *self.launcher, *shared], RunMode.MULTIRUN)
+        context = HydraContext(config_loader=Composition(self.loader.get_search_path()), callbacks=_callbacks(config))
+        job = Job(self.train)
+        if not config.hydra.launcher._target_.startswith(OWN):
+            return Plugins.instance().instantiate_launcher(hydra_context=context, task_function=job, config=config)
+        launcher: Launcher = instantiate(config.hydra.launcher)
+        launcher.setup(hydra_context=context, task_function=job, config=config)
+        return launcher
+
+    def _job(self, trial: Trial) -> list[str]:
+        # Hydra composes a job with the settings of its launcher, and forgets which launcher they belong to.
+        launcher = [override for override in self.launcher if override.startswith("launcher=")]
+        store = f"teacher_store.directory={quoted(self.store)}"
+        return [*launcher, *self.command(trial), f"hydra.sweep.subdir={trial.candidate}", "trial=true", store]
+
+    def _slip(self, trial: Trial) -> Slip:
+        return Slip(self.directory / trial.candidate, trial.epochs)
+
+    def _unanswered(self, trials: Sequence[Trial]) -> list[Trial]:
+        return [trial for trial in trials if not self._slip(trial).answer.exists()]
+
+    def _ended(self, trial: Trial) -> Trial:
+        answer = self._slip(trial).read()
+        if "failed" in answer:
+            return trial.failed(answer["failed"])
+        if answer["reason"]:
+            return trial.rejected(answer["reason"], answer["outcome"], answer["seconds"])
+        return trial.completed(answer["outcome"], answer["seconds"])
+
+
+def _verdict(error: BaseException) -> str:
+    """Why a trial failed whose job never answered."""
+    if isinstance(error, JobDiedError):
+        return str(error)
+    if "Timeout" in type(error).__name__:
+        return "the job took longer than the launcher's time limit"
+    return f"the job's process died: {reason(error).partition('. ')[0]}"
+
+
+def _callbacks(config: DictConfig) -> Any:
+    from hydra._internal.callbacks import Callbacks
+
+    return Callbacks(config)

@@ -1,0 +1,25 @@
+"""Optuna studies of a recorded search."""
+
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+
+from uniads.error import UserError
+from uniads.export.optuna import export
+from uniads.search.account import Account
+
+
+def main(cfg: DictConfig) -> None:
+    """Write the studies, and say their names.
+
+    Raises:
+        UserError: no ledger is named, or it can't be read, or the storage can't be opened.
+    """
+    if OmegaConf.is_missing(cfg, "ledger"):
+        raise UserError("no ledger is given; add ledger=FILE, the ledger.jsonl of a search")
+    file = Path(cfg.ledger)
+    names = export(Account.of(file), cfg.storage, cfg.name or file.resolve().parent.name)
+    console = Console()
+    for name in names:
+        console.print(f"study {name} in {cfg.storage}", highlight=False, soft_wrap=True)

@@ -1,0 +1,27 @@
+"""The report on what a directory holds: a search, or trainings."""
+
+from pathlib import Path
+
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig
+from rich.console import Console
+
+from uniads.report.search.page import write_report
+from uniads.report.trainings import write_trainings
+
+
+def main(cfg: DictConfig) -> None:
+    """Report on a search, or make the table of the trainings under a directory.
+
+    Raises:
+        UserError: the directory holds neither.
+    """
+    directory, console = Path(cfg.directory), Console()
+    if (directory / "ledger.jsonl").exists():
+        page = write_report(directory, GlobalHydra.instance().config_loader())
+        console.print(f"report: {page}", highlight=False, soft_wrap=True)
+        return
+    sheets = write_trainings(directory)
+    for sheet in sheets:
+        console.print(sheet.markdown(), highlight=False, soft_wrap=True, markup=False)
+    console.print(f"as CSV, Markdown and LaTeX: {directory / 'report'}", highlight=False, soft_wrap=True)

@@ -1,0 +1,136 @@
+"""Runs a command: Hydra composes, the command's module works, and a user's mistake ends in one sentence."""
+
+import os
+import re
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from threading import Timer
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException, InstantiationException, MissingConfigException
+from hydra.types import RunMode
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from uniads.error import UserError, did_you_mean
+from uniads.learner.quiet import hush
+from uniads.options import conf_dir
+
+FULL = "HYDRA_FULL_ERROR"
+MENDABLE = (UserError, HydraException, OmegaConfBaseException, OSError)
+"""What a user can mend: wrong inputs, what can't be composed or instantiated, and what the system refuses."""
+
+EXTRAS = {"ray": "ray", "submitit_local": "submitit", "submitit_slurm": "submitit"}
+"""Launchers of libraries that are not always installed."""
+
+FOREIGN = "Invalid plugin"
+"""What Hydra says of a launcher outside of its own namespace, which only a search can use."""
+
+REPORT = (
+    "this is a mistake in UniADS, not in what you wrote: please report it with your command, the lines above and the "
+    "output of `python -m uniads --version`"
+)
+
+Task = Callable[[DictConfig], None]
+
+
+def run(name: str) -> None:
+    """Compose ``conf/<name>.yaml`` and hand it to ``uniads.command.<name>.main``, which is imported only then.
+
+    A wrong key is so answered before torch is loaded.
+    """
+
+    def task(cfg: DictConfig) -> None:
+        hush()
+        import_module(f"uniads.command.{name}").main(cfg)
+
+    task.__module__ = f"uniads.command.{name}"  # after which Hydra names the job
+    run_task(name, task)
+
+
+def run_task(config_name: str, task: Task) -> None:
+    """Run a task with ``conf/<config_name>.yaml`` as its root, overridden by the arguments of this process.
+
+    Errors that a user can mend are printed as one sentence, with exit code 1; ``HYDRA_FULL_ERROR=1`` shows the stack.
+    Any other error is a mistake of this package: it is shown with its stack, and with how to report it.
+    """
+    errors: list[Exception] = []
+
+    def run_once(cfg: DictConfig) -> None:
+        try:
+            task(cfg)
+        except Exception as error:
+            # Of one run Hydra would print a line of its own first; in a multirun its launcher has to know.
+            if HydraConfig.get().mode is not RunMode.RUN:
+                raise
+            errors.append(error)
+
+    run_once.__module__ = task.__module__
+    main = hydra.main(config_path=str(conf_dir()), config_name=config_name, version_base="1.3")(run_once)
+    full = os.environ.get(FULL) == "1"
+    # Hydra would print its own trace and leave; with this set it hands the error over.
+    os.environ[FULL] = "1"
+    try:
+        with _repeat_dropped_interrupts():
+            main()
+        if errors:
+            raise errors[0]
+    except KeyboardInterrupt:
+        sys.exit("interrupted")
+    except Exception as error:
+        if full:
+            raise
+        if is_mendable(error):
+            sys.exit(f"error: {sentence(error)}\n({FULL}=1 shows where it happened.)")
+        traceback.print_exception(error)
+        sys.exit(f"\n{REPORT}")
+
+
+@contextmanager
+def _repeat_dropped_interrupts() -> Iterator[None]:
+    """Repeat a Ctrl-C that Python would show and drop: one inside a destructor or the callback of a weak reference."""
+    before = sys.unraisablehook
+
+    def hook(dropped: Any) -> None:
+        if issubclass(dropped.exc_type, KeyboardInterrupt):
+            Timer(0.01, signal.raise_signal, (signal.SIGINT,)).start()  # after the callback
+        else:
+            before(dropped)
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
+
+
+def is_mendable(error: Exception) -> bool:
+    """Whether a user can mend what led to an error."""
+    return isinstance(error, MENDABLE) or FOREIGN in str(error)
+
+
+def sentence(error: BaseException) -> str:
+    """What a user reads: the innermost reason, and the nearest known names for an unknown one."""
+    text = str(error).strip()
+    if FOREIGN in text:
+        return "launcher=pool is for searches; with -m use launcher=joblib, which is for both"
+    if isinstance(error, InstantiationException) and error.__cause__ is not None:
+        key = re.search(r"full_key: (.+)", text)
+        cause = str(error.__cause__).strip()
+        return f"{key.group(1)}: {cause}" if key else cause
+    if isinstance(error, MissingConfigException) and error.options and error.missing_cfg_file:
+        group, _, name = error.missing_cfg_file.rpartition("/")
+        extra = EXTRAS.get(name) if group == "hydra/launcher" else None
+        mend = f"Install it with pip install 'uniads[{extra}]'." if extra else did_you_mean(name, error.options)
+        return f"there is no {group} {name!r}; there are {', '.join(error.options)}. {mend}".strip()
+    if isinstance(error, HydraException) and isinstance(error.__cause__, OmegaConfBaseException):
+        node = error.__cause__.parent_node
+        known = [str(key) for key in node] if isinstance(node, DictConfig) else []
+        text = f"{text} {did_you_mean(str(error.__cause__.key), known) or 'There are: ' + ', '.join(known)}"
+    return " ".join(line.strip() for line in text.splitlines() if line.strip())

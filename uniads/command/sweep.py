@@ -1,0 +1,37 @@
+"""W&B sweeps over a search's space, or their results beside those of a search."""
+
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+from rich.console import Console
+
+from uniads.command.search_setup import Setup
+from uniads.error import UserError
+from uniads.export.sweep import sweeps, write
+from uniads.report.comparison.equal import equal_sheet, of_ledger, of_results
+from uniads.search.account import Account
+
+
+def main(cfg: DictConfig) -> None:
+    """Write the sweeps; with ``sweep.ledger`` and ``sweep.results`` compare instead.
+
+    Raises:
+        UserError: the space can't be searched, or a file of results can't be read.
+    """
+    console, directory = Console(), Path(HydraConfig.get().runtime.output_dir)
+    if cfg.sweep.ledger or cfg.sweep.results:
+        if not (cfg.sweep.ledger and cfg.sweep.results):
+            raise UserError("a comparison needs both sweep.ledger=FILE and sweep.results=[FILE,...]")
+        account = Account.of(Path(cfg.sweep.ledger))
+        files = {str(file): of_results(Path(file), account.length) for file in cfg.sweep.results}
+        sheet = equal_sheet(account.result.measures, account.length, {"search": of_ledger(account), **files})
+        sheet.write(directory)
+        console.print(sheet.markdown(), highlight=False, soft_wrap=True, markup=False)
+        return
+    setup = Setup.of(cfg)
+    made = sweeps(
+        setup.space, setup.schedule, cfg.search.candidates, setup.launch.overrides, setup.target, cfg.seed, directory
+    )
+    for path in write(made, directory):
+        console.print(f"wandb sweep {path}", highlight=False, soft_wrap=True)

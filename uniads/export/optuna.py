@@ -1,0 +1,167 @@
+"""Optuna studies of a search: one a rung, so that values of different rungs never meet. The ledger stays the truth."""
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from warnings import catch_warnings, simplefilter
+
+import optuna
+from optuna.distributions import CategoricalDistribution
+from optuna.exceptions import ExperimentalWarning
+from optuna.samplers import RandomSampler
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import StaticPool
+
+from uniads.error import UserError
+from uniads.report.analysis.active import effective, optional
+from uniads.search.account import Account
+from uniads.search.objective import Measure
+from uniads.search.space import Genome, SearchSpace
+from uniads.search.trial import Status, Trial
+
+OFF = "(off)"
+"""Stands for the value of a gene that has no effect, since its term has the weight 0."""
+
+STATES = {
+    Status.COMPLETED: TrialState.COMPLETE,
+    Status.REJECTED: TrialState.PRUNED,
+    Status.FAILED: TrialState.FAIL,
+}
+
+
+def distributions(space: SearchSpace) -> dict[str, CategoricalDistribution]:
+    """Every gene with all of its values, the same for every trial: importances leave out whatever changes."""
+    off = optional(space)
+    return {
+        dimension.key: CategoricalDistribution((*dimension.values, *([OFF] if gene in off else [])))
+        for gene, dimension in enumerate(space.dimensions)
+    }
+
+
+def frozen(account: Account, rung: int) -> list[FrozenTrial]:
+    """The trials of a rung as Optuna's. Rejected ones are PRUNED, without values of any kind."""
+    ranges = distributions(account.space)
+    return [
+        optuna.create_trial(
+            state=STATES[trial.status],
+            values=list(trial.values) or None,
+            params=_params(account.space, trial.genome, ranges),
+            distributions=dict(ranges),
+            user_attrs=_facts(trial),
+        )
+        for trial in account.result.trials
+        if trial.rung == rung
+    ]
+
+
+def _params(space: SearchSpace, genome: Genome, ranges: Mapping[str, CategoricalDistribution]) -> dict[str, Any]:
+    return {key: ranges[key].choices[gene] for key, gene in zip(ranges, effective(space, genome), strict=True)}
+
+
+def _facts(trial: Trial) -> dict[str, Any]:
+    told = {"candidate": trial.candidate, "seed": trial.seed, "generation": trial.generation, **trial.outcome}
+    return {**told, "overrides": " ".join(trial.overrides), **({"reason": trial.reason} if trial.reason else {})}
+
+
+def study(account: Account, rung: int, storage: BaseStorage | None = None, name: str | None = None) -> optuna.Study:
+    """A new study of one rung, in memory when no storage is given."""
+    directions = [StudyDirection.MINIMIZE] * len(account.result.measures)
+    with _quiet():
+        made = optuna.create_study(
+            storage=storage, study_name=name, directions=directions, sampler=RandomSampler(seed=0)
+        )
+        made.set_metric_names([_named(measure) for measure in account.result.measures])
+    made.set_user_attr("ledger", str(account.file.resolve()))
+    made.set_user_attr("epochs", account.epochs[rung])
+    made.add_trials(frozen(account, rung))
+    return made
+
+
+def _named(measure: Measure) -> str:
+    return measure.name if measure.target is None else f"{measure.name}, distance from {measure.target:,.6g}"
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Optuna without its notices."""
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        with catch_warnings():
+            simplefilter("ignore", ExperimentalWarning)
+            yield
+    finally:
+        optuna.logging.set_verbosity(before)
+
+
+def export(account: Account, storage: str, name: str) -> list[str]:
+    """Write one study for each rung that was reached, named ``<name>-epoch<epochs>``; an earlier export is replaced.
+
+    Args:
+        account: the search.
+        storage: an URL, such as ``sqlite:///optuna.db``, or the path of a journal file, which is the fastest.
+        name: what the studies' names begin with.
+
+    Returns:
+        The studies' names.
+
+    Raises:
+        UserError: the storage can't be opened, or holds a study of such a name from elsewhere.
+    """
+    names = {rung: f"{name}-epoch{epochs}" for rung, epochs in account.epochs.items()}
+    with _opened(storage) as opened:
+        known = {summary.study_name: summary for summary in optuna.get_all_study_summaries(opened)}
+        for study_name in names.values():
+            if study_name in known:
+                if known[study_name].user_attrs.get("ledger") != str(account.file.resolve()):
+                    raise UserError(f"{storage} holds another study named {study_name!r}; give this one name=NAME")
+                optuna.delete_study(study_name=study_name, storage=opened)
+        for rung, study_name in names.items():
+            study(account, rung, opened, study_name)
+    return list(names.values())
+
+
+@contextmanager
+def _opened(storage: str) -> Iterator[BaseStorage]:
+    """The storage of an URL or path."""
+    if "://" not in storage:
+        Path(storage).parent.mkdir(parents=True, exist_ok=True)
+        yield JournalStorage(JournalFileBackend(storage))
+        return
+    file = Path(storage.removeprefix("sqlite:///"))
+    if storage.startswith("sqlite:///") and not file.exists():
+        with _in_memory(file) as opened:
+            yield opened
+        return
+    try:
+        opened = RDBStorage(storage)
+    except (SQLAlchemyError, ImportError, RuntimeError) as error:
+        raise UserError(f"storage={storage} can't be opened: {str(error).splitlines()[0]}") from error
+    try:
+        yield opened
+    finally:
+        opened.engine.dispose()
+
+
+@contextmanager
+def _in_memory(file: Path) -> Iterator[RDBStorage]:
+    """A new SQLite file that is filled in memory and written at once: a disk waits after every value."""
+    opened = RDBStorage(
+        "sqlite:///:memory:", engine_kwargs={"poolclass": StaticPool, "connect_args": {"check_same_thread": False}}
+    )
+    try:
+        yield opened
+        file.parent.mkdir(parents=True, exist_ok=True)
+        raw = opened.engine.raw_connection()
+        target = sqlite3.connect(file)
+        raw.driver_connection.backup(target)  # type: ignore[union-attr]
+        target.close()
+        raw.close()
+    finally:
+        opened.engine.dispose()

@@ -1,0 +1,149 @@
+"""One Lightning training, short and quiet inside a search, long and visible outside."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+from pytorch_lightning import Callback, Trainer
+from pytorch_lightning.callbacks import ModelCheckpoint
+
+from uniads.data.base import Data
+from uniads.error import UserError
+from uniads.learner.learner import Learner
+from uniads.learner.quiet import hush
+
+EVAL_BATCH = 256
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training came to.
+
+    Attributes:
+        train_loss: mean total loss of the last epoch; None when nothing was left to train.
+        val_loss: after the last epoch, in nats; None without a validation split.
+        val_acc1: after the last epoch, 0 to 1.
+        best_val_acc1: the highest of all validated epochs.
+        best_epoch: the epoch that it belongs to, from 1.
+        best: the student's weights after that epoch, where they were kept.
+    """
+
+    train_loss: float | None
+    val_loss: float | None = None
+    val_acc1: float | None = None
+    best_val_acc1: float | None = None
+    best_epoch: int | None = None
+    best: dict[str, torch.Tensor] | None = None
+
+
+def device_of(settings: DictConfig) -> torch.device:
+    """The device that a trainer with these settings uses.
+
+    Raises:
+        UserError: a GPU is asked for and there is none.
+    """
+    wanted = str(settings.accelerator)
+    if wanted in ("gpu", "cuda") and not torch.cuda.is_available():
+        raise UserError(f"trainer.accelerator={wanted} asks for a GPU, and there is none; use auto or cpu")
+    return torch.device("cuda" if wanted in ("auto", "gpu", "cuda") and torch.cuda.is_available() else "cpu")
+
+
+def quiet_trainer(settings: DictConfig, **more: Any) -> Trainer:
+    """A trainer that prints nothing and writes nothing."""
+    return _trainer(settings, logger=False, enable_checkpointing=False, enable_progress_bar=False, **more)
+
+
+def _trainer(settings: DictConfig, **more: Any) -> Trainer:
+    hush()  # Lightning sets the level of its notices when it is imported, after the command has set it
+    device_of(settings)  # or Lightning would say less about a GPU that is missing
+    trainer: Trainer = instantiate(settings, **more)
+    return trainer
+
+
+def score(
+    learner: Learner, data: Data, part: str, settings: DictConfig, trainer: Trainer | None = None
+) -> dict[str, float]:
+    """Loss (nats) and top-1 accuracy (0 to 1) of a learner's student on ``val`` or ``test``."""
+    trainer = trainer or quiet_trainer(settings)
+    loader = getattr(data, part)(EVAL_BATCH, device_of(settings))
+    run = trainer.validate if part == "val" else trainer.test
+    (scores,) = run(learner, loader, verbose=False)
+    return {"loss": scores[f"{part}/loss"], "acc1": scores[f"{part}/acc1"]}
+
+
+def train_quietly(
+    learner: Learner,
+    data: Data,
+    settings: DictConfig,
+    stop_epoch: int,
+    checkpoint: Path | None,
+    callbacks: Sequence[Callback],
+) -> Trained:
+    """Train to ``stop_epoch`` with one validation at the end, going on from ``checkpoint`` if it exists.
+
+    Args:
+        learner: its student and adapters are trained in place.
+        data: images.
+        settings: the ``trainer`` group.
+        stop_epoch: epochs in all, those before the checkpoint included.
+        checkpoint: read at the start and replaced at the end; None to keep nothing.
+        callbacks: such as the rejection of hopeless trainings.
+    """
+    trainer = quiet_trainer(settings, max_epochs=stop_epoch, limit_val_batches=0, callbacks=list(callbacks))
+    start = checkpoint if checkpoint and checkpoint.exists() else None
+    trainer.fit(learner, data.train(learner.recipe.batch_size, device_of(settings)), ckpt_path=start)
+    if checkpoint:
+        partial = checkpoint.with_suffix(".part")
+        trainer.save_checkpoint(partial)
+        os.replace(partial, checkpoint)
+    trainer.limit_val_batches = 1.0  # the same trainer scores: to make another one takes as long as a short epoch
+    val = score(learner, data, "val", settings, trainer) if data.holdout else {}
+    acc1 = val.get("acc1")
+    return Trained(learner.means.get("loss"), val.get("loss"), acc1, acc1, stop_epoch if val else None)
+
+
+def train_visibly(
+    learner: Learner,
+    data: Data,
+    settings: DictConfig,
+    stop_epoch: int,
+    directory: Path,
+    callbacks: Sequence[Callback],
+    logger: Any,
+) -> Trained:
+    """Train to ``stop_epoch``, validate and keep the last and the best student after every epoch.
+
+    Going on from ``directory/last.ckpt`` if it exists. Without a validation split no epoch is the best.
+    """
+    keep = ModelCheckpoint(
+        directory, filename="best", monitor="val/acc1" if data.holdout else None, mode="max", save_last=True,
+        enable_version_counter=False,
+    )  # fmt: skip
+    device = device_of(settings)
+    trainer = _trainer(settings, max_epochs=stop_epoch, logger=logger, callbacks=[*callbacks, keep])
+    last = directory / "last.ckpt"
+    trainer.fit(
+        learner,
+        data.train(learner.recipe.batch_size, device),
+        data.val(EVAL_BATCH, device) if data.holdout else None,
+        ckpt_path=last if last.exists() else None,
+    )
+    if not data.holdout:
+        return Trained(learner.means.get("loss"))
+    val = score(learner, data, "val", settings)
+    kept = torch.load(keep.best_model_path, map_location="cpu", weights_only=False)
+    best = {k.removeprefix("student."): v for k, v in kept["state_dict"].items() if k.startswith("student.")}
+    top = keep.best_model_score
+    return Trained(
+        learner.means.get("loss"),
+        val["loss"],
+        val["acc1"],
+        float(top) if top is not None else None,
+        kept["epoch"] + 1,
+        best,
+    )

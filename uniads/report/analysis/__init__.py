@@ -1,0 +1,1 @@
+"""What a ledger says about its space."""

@@ -1,0 +1,1 @@
+"""Searches compared with each other."""

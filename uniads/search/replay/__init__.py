@@ -1,0 +1,1 @@
+"""Recorded ledgers in place of trainings."""

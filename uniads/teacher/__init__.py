@@ -1,0 +1,1 @@
+"""Who teaches: trained or loaded, kept, asked."""

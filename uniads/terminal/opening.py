@@ -1,0 +1,80 @@
+"""The first lines of a run: what it works on, and how to change that."""
+
+from math import sqrt
+
+import torch
+from omegaconf import DictConfig
+
+from uniads.data.base import Data
+from uniads.options import options
+from uniads.teacher.provider import Teacher, published_acc1
+from uniads.teacher.source import answer_dtype
+
+
+def data_lines(data: Data, batch_size: int) -> list[str]:
+    """The data set, its size, and the others that there are."""
+    name = type(data).__name__
+    height, width = data.size
+    held = "held out for validation" if data.holdout else "of them for validation: nothing is held out"
+    return [
+        f"data     {name}: {data.channels}x{height}x{width} images of {data.num_classes} classes, "
+        f"{len(data.train(batch_size).index):,} to train on, {len(data.val(batch_size).index):,} {held}",
+        f"         another set: data={'|'.join(options('data'))}; "
+        "the test set is read once, at the end of a full training",
+    ]
+
+
+def teacher_lines(cfg: DictConfig, teacher: Teacher, data: Data) -> list[str]:
+    """The teacher, its size and accuracy, where its weights are from, and a warning if it is worse than published.
+
+    Args:
+        cfg: of the command.
+        teacher: what the student learns from, its accuracy measured.
+        data: what it was measured on.
+    """
+    assert teacher.val_acc1 is not None
+    source = "trained just now, kept in" if teacher.trained else "from"
+    seen = ", which may have been trained on those images" if teacher.foreign else ""
+    published = published_acc1(cfg.teacher.model, data)
+    known = "" if published is None else f"; published: {published:.2%} on the test set"
+    params = sum(parameter.numel() for parameter in teacher.network.parameters())
+    line = (
+        f"teacher  {cfg.teacher.model._target_.rpartition('.')[2]}: {params:,} parameters, "
+        f"validation accuracy {teacher.val_acc1:.2%} ({source} {teacher.file}{seen}){known}"
+    )
+    if published is None or not clearly_below(teacher.val_acc1, published, len(data.val(1).index)):
+        return [line]
+    advice = (
+        "check that the file is the published one, and its data.mean, data.std and order of classes; "
+        f"its test accuracy: python -m uniads.evaluate checkpoint={teacher.file} +model@model=NAME part=test"
+        if teacher.foreign
+        else f"it was trained for {cfg.teacher.recipe.epochs} epochs as teacher.recipe and trainer say; "
+        "train it longer, or give teacher.checkpoint=FILE"
+    )
+    return [line, f"         warning: this teacher is clearly worse than the published one; {advice}"]
+
+
+def answer_lines(cfg: DictConfig) -> list[str]:
+    """In which precision the teacher answers, if it is not its own.
+
+    Args:
+        cfg: of the training.
+    """
+    dtype = answer_dtype(cfg)
+    if dtype == torch.float32:
+        return []
+    name = str(dtype).removeprefix("torch.")
+    return [f"         it answers in {name}, the weights stay as they are; teacher.dtype=float32 keeps all bits"]
+
+
+def clearly_below(acc1: float, published: float, images: int) -> bool:
+    """Whether an accuracy is below a published one by more than chance explains.
+
+    That is more than three standard errors, 3 · sqrt(p (1 - p) / n), of a network of accuracy p on n images.
+
+    Args:
+        acc1: measured on the images, 0 to 1.
+        published: p, 0 to 1.
+        images: n.
+    """
+    return published - acc1 > 3 * sqrt(published * (1 - published) / images)

@@ -1,0 +1,1 @@
+"""One student's training as it is configured."""
