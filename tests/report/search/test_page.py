@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.recorded import Recorded
-from uniads.report import html
+from uniads.report.page import html
 from uniads.report.search.page import sections, write_report
 from uniads.search import Ledger
 from uniads.search.account import Account, fingerprint
