@@ -25,17 +25,15 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import torch
-from hydra import compose, initialize_config_dir
-from omegaconf import DictConfig
 from scipy import stats
 from torch import Tensor
 
 from benchmarks import naive, reporting
+from uniads import configure
 from uniads.learner.frozen import can_compile
-from uniads.learner.loop import device_of
-from uniads.options import conf_dir
 from uniads.outcome import Outcome
-from uniads.training.fit import fit, parts_for
+from uniads.training.fit import fit
+from uniads.training.parts import build_parts
 
 Tricks = dict[str, tuple[str, ...]]
 """The overrides of each row."""
@@ -78,12 +76,6 @@ def shared(arguments: Namespace, folder: Path) -> list[str]:
     ]  # fmt: skip
 
 
-def config(overrides: Sequence[str]) -> DictConfig:
-    """A training's configuration."""
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        return compose("train", list(overrides))
-
-
 def layout(name: str) -> AbstractContextManager[None]:
     """The memory layout that a row is measured under."""
     return naive.switched_off("optimizer", "store", "composition") if name == NAIVE else nullcontext()
@@ -92,14 +84,14 @@ def layout(name: str) -> AbstractContextManager[None]:
 def numbers(name: str, overrides: Sequence[str]) -> Numbers:
     """The teacher's logits of the first batch, and the student's loss and gradient."""
     with TemporaryDirectory() as folder, layout(name):
-        cfg = config([*overrides, f"paths.run_dir={folder}"])
-        parts, device = parts_for(cfg), device_of(cfg.trainer)
+        settings = configure(*overrides, f"paths.run_dir={folder}")
+        parts, device = build_parts(settings), settings.trainer.device
         learner = parts.learner.to(device)
         if learner.teacher is None:
             raise SystemExit("this distiller asks no teacher, so none of the teacher's tricks could be seen; try kd")
         learner.on_train_epoch_start()
-        batch = next(iter(parts.data.train(cfg.recipe.batch_size, device)))
-        with torch.autocast(device.type, torch.bfloat16, enabled=cfg.trainer.precision == "bf16-mixed"):
+        batch = next(iter(parts.data.train(settings.recipe.batch_size, device)))
+        with torch.autocast(device.type, torch.bfloat16, enabled=settings.trainer.facts["precision"] == "bf16-mixed"):
             logits = learner.teacher(batch, 0).logits
             loss = learner.training_step(batch, 0)["loss"]
         loss.backward()  # type: ignore[no-untyped-call]
@@ -126,7 +118,7 @@ def deviations(common: list[str], tricks: Tricks) -> list[reporting.Row]:
 def trained(name: str, overrides: Sequence[str]) -> Outcome:
     """One training, of which nothing is kept but its numbers."""
     with TemporaryDirectory() as folder, layout(name):
-        outcome = fit(config([*overrides, f"paths.run_dir={folder}"]))
+        outcome = fit(configure(*overrides, f"paths.run_dir={folder}"))
     if outcome.rejected:
         raise SystemExit(f"{name}: the training was stopped: {outcome.rejected}")
     return outcome

@@ -11,20 +11,20 @@ from pathlib import Path
 from time import perf_counter
 
 import torch
-from hydra import compose, initialize_config_dir
-from omegaconf import DictConfig, OmegaConf
 
 from benchmarks import reporting
+from uniads import configure
 from uniads.learner.loop import score
 from uniads.model import checkpoint
-from uniads.options import conf_dir
-from uniads.training.fit import fit, parts_for
+from uniads.settings import TrainingSettings
+from uniads.training.fit import fit
+from uniads.training.parts import build_parts
 
 PUBLISHED = {"wrn_40_2": 0.7561, "wrn_16_2": 0.7492}
 """Test accuracies of the CRD benchmark, arXiv:1910.10699, table 1: the teacher, and the student with KD."""
 
 
-def config(arguments: Namespace, network: str, *overrides: str) -> DictConfig:
+def settings_for(arguments: Namespace, network: str, *overrides: str) -> TrainingSettings:
     """The training of one network, whole or in pieces."""
     small = ["data.num_classes=100", "data.train_size=400", "data.test_size=100"] if arguments.data == "fake" else []
     shared = [
@@ -33,8 +33,7 @@ def config(arguments: Namespace, network: str, *overrides: str) -> DictConfig:
         f"seed={arguments.seed}", f"trainer.precision={arguments.precision}", "test=false", "trial=true",
         f"threads={arguments.threads}",
     ]  # fmt: skip
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        return compose("train", [*shared, *overrides])
+    return configure(*shared, *overrides)
 
 
 def progress(directory: Path) -> int:
@@ -50,7 +49,7 @@ def trained(arguments: Namespace, network: str, end: float, *overrides: str) -> 
     while done < arguments.epochs and perf_counter() + slowest < end:
         begin = perf_counter()
         outcome = fit(
-            config(arguments, network, f"stop_epoch={min(done + arguments.piece, arguments.epochs)}", *overrides)
+            settings_for(arguments, network, f"stop_epoch={min(done + arguments.piece, arguments.epochs)}", *overrides)
         )
         if outcome.rejected:
             raise SystemExit(f"the training of {network} was stopped: {outcome.rejected}")
@@ -66,15 +65,15 @@ def exported(arguments: Namespace, network: str, *overrides: str) -> float:
     directory = arguments.directory / network
     told = directory / "test.json"
     if not told.exists():
-        cfg = config(arguments, network, *overrides)
-        parts = parts_for(cfg)
+        settings = settings_for(arguments, network, *overrides)
+        parts = build_parts(settings)
         state = torch.load(directory / "last.ckpt", map_location="cpu", weights_only=False)["state_dict"]
         mine = {key.removeprefix("student."): value for key, value in state.items() if key.startswith("student.")}
         parts.student.load_state_dict(mine)
         shape = {"num_classes": parts.data.num_classes, "in_channels": parts.data.channels}
-        facts = {"config": OmegaConf.to_container(cfg.student), **shape}
+        facts = {"config": dict(settings.chosen_student.facts), **shape}
         checkpoint.save(parts.student, directory / "student.pt", epoch="last", **facts)
-        told.write_text(json.dumps(score(parts.learner, parts.data, "test", cfg.trainer)))
+        told.write_text(json.dumps(score(parts.learner, parts.data, "test", settings.trainer)))
     return float(json.loads(told.read_text())["acc1"])
 
 

@@ -9,24 +9,21 @@ from statistics import median
 from time import perf_counter
 
 import torch
-from omegaconf import DictConfig, OmegaConf
 
 from benchmarks import reporting
 from benchmarks.networks import CLASSES, Networks, add_arguments, learner_step, networks
+from uniads import configure
 from uniads.learner.frozen import Frozen
 from uniads.learner.learner import Learner
 from uniads.learner.loop import train_quietly
-from uniads.options import conf_dir
+from uniads.settings import TrainerSettings
 
 Epoch = Callable[[], object]
 
 
-def settings() -> DictConfig:
+def settings() -> TrainerSettings:
     """The trainer's settings, on the CPU."""
-    loaded = OmegaConf.load(conf_dir() / "trainer" / "default.yaml")
-    assert isinstance(loaded, DictConfig)
-    loaded.accelerator = "cpu"
-    return loaded
+    return configure("trainer.accelerator=cpu").trainer
 
 
 def epochs(made: Networks, batch: int) -> dict[str, Epoch]:

@@ -76,7 +76,7 @@ def switched_off(*keep: str) -> Iterator[None]:
     tricks: dict[str, list[tuple[Any, str, Any]]] = {
         "layout": [(uniads.learner.learner, "laid_out", contiguous), (uniads.learner.frozen, "laid_out", contiguous)],
         "optimizer": [(Recipe, "optimizer", lambda recipe, parameters: sgd(recipe, list(parameters)))],
-        "store": [(uniads.teacher.source, "store_directory", lambda cfg: None)],
+        "store": [(uniads.teacher.source, "TeacherStore", lambda teacher, *more: teacher)],
         "composition": [(uniads.bridge.launch, "Composition", ConfigLoaderImpl)],
     }
     swapped = [swap for name, swaps in tricks.items() if name not in keep for swap in swaps]

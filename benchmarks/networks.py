@@ -12,7 +12,7 @@ from uniads.data.base import Data
 from uniads.distiller.base import Distiller
 from uniads.distiller.context import context_for
 from uniads.knowledge import Batch
-from uniads.learner.frozen import Teacher
+from uniads.learner.frozen import TeacherSource
 from uniads.learner.learner import Learner
 from uniads.model.base import Network
 from uniads.recipe import Recipe
@@ -67,7 +67,7 @@ def networks(arguments: Namespace, images: int, device: str = "cpu", **data: obj
 
 def learner_step(
     student: Network,
-    teacher: Teacher | None,
+    teacher: TeacherSource | None,
     distiller: Distiller,
     recipe: Recipe,
     half: bool = False,

@@ -1,17 +1,26 @@
 """The commands and their configurations as tests use them: on small networks and small data."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from omegaconf import DictConfig
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, open_dict
 
+from uniads.bridge.configuration import training_settings
+from uniads.bridge.search_settings import SearchSettings, search_settings
+from uniads.bridge.space import build_space
+from uniads.bridge.student import Students
+from uniads.bridge.warm_start import WarmStart
 from uniads.command.run import FULL
 from uniads.options import conf_dir
+from uniads.search.space import SearchSpace
+from uniads.settings import TrainingSettings
 
 EASY = (
     "data=fake", "data.num_classes=4", "data.image_size=[1,8,8]", "data.train_size=320", "data.test_size=40",
@@ -47,10 +56,39 @@ def configured(*overrides: str, root: str = "train") -> DictConfig:
         return compose(root, list(overrides))
 
 
-def small(directory: Path, *overrides: str) -> DictConfig:
-    """The configuration of a small training in a directory of its own."""
+def small(directory: Path, *overrides: str) -> TrainingSettings:
+    """The settings of a small training in a directory of its own."""
     places = (f"paths.run_dir={directory}", f"paths.teacher_dir={directory.parent / 'teachers'}")
-    return configured(*SMALL, *places, *overrides)
+    return training_settings(configured(*SMALL, *places, *overrides))
+
+
+class Searched(NamedTuple):
+    """A search's settings, its students and its space."""
+
+    settings: SearchSettings
+    students: Students
+    warm_start: WarmStart
+    space: SearchSpace
+
+
+def search_space(*overrides: str, shape: Mapping[str, int], folder: Path | None = None) -> Searched:
+    """The space of a search command with these overrides.
+
+    Args:
+        overrides: of the command line.
+        shape: ``num_classes`` and ``in_channels``.
+        folder: of the configuration; None for the package's own.
+    """
+    with initialize_config_dir(str(folder or conf_dir()), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        cfg = loader.load_configuration("search", list(overrides), RunMode.RUN)
+        with open_dict(cfg):
+            cfg.hydra.runtime.output_dir = "nowhere"
+        HydraConfig.instance().set_config(cfg)
+        settings = search_settings(cfg, loader)
+    students = Students(settings.training.chosen_student, settings.space.models, shape)
+    warm_start = WarmStart(settings.space.base_distiller, settings.space.warm_start, settings.space.defaults)
+    return Searched(settings, students, warm_start, build_space(settings, students, warm_start))
 
 
 class Commands:

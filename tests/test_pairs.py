@@ -6,20 +6,15 @@ from functools import cache
 from math import isfinite
 from pathlib import Path
 from random import Random
-from typing import NamedTuple
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
-from hydra.types import RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from tests.distiller.contexts import context_of
-from tests.journey import LIGHTNING, Commands, configured
+from tests.journey import LIGHTNING, Commands, Searched, configured, search_space
 from uniads import options
-from uniads.bridge.space import space_for, student_genes, student_params
 from uniads.distiller.composed import Composed
 from uniads.knowledge import Batch
 from uniads.model.base import Network
@@ -44,22 +39,10 @@ SHAPE = {"num_classes": 10, "in_channels": 3}
 STAGES = {"vgg8": 5, "mobilenetv2": 7, "resnet18": 4}
 
 
-class Searched(NamedTuple):
-    """A search's configuration and its space."""
-
-    cfg: DictConfig
-    shared: DictConfig
-    space: SearchSpace
-
-
 @cache  # composing takes longer than all else here
-def searched(pair: str, *overrides: str, fixed: tuple[str, ...] = ()) -> Searched:
-    """The search command's space; keys in ``fixed`` are those that its command line sets."""
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        cfg = compose("search", [f"+pair={pair}", *overrides])
-        loader = GlobalHydra.instance().config_loader()
-        shared = loader.load_configuration("train", [*cfg.space.base, f"+pair={pair}", *fixed], RunMode.RUN)
-        return Searched(cfg, shared, space_for(cfg, shared, loader, {key.split("=")[0] for key in fixed}, SHAPE))
+def searched(pair: str, *overrides: str) -> Searched:
+    """The search command's space."""
+    return search_space(f"+pair={pair}", *overrides, shape=SHAPE)
 
 
 def values(space: SearchSpace) -> dict[str, tuple[object, ...]]:
@@ -71,7 +54,7 @@ def network(config: DictConfig, in_channels: int = 3) -> Network:
 
 
 def student_of(found: Searched, genome: tuple[int, ...]) -> DictConfig:
-    student = OmegaConf.create(OmegaConf.to_container(found.shared.student, resolve=True))
+    student = OmegaConf.create(dict(found.settings.training.chosen_student.facts))
     for key, value in found.space.point(genome).items():
         if key.startswith("student."):
             OmegaConf.update(student, key.removeprefix("student."), value)
@@ -92,9 +75,10 @@ def distillers() -> dict[str, DictConfig]:
 def test_a_pair_is_distilled_a_step(pair: str, shape: tuple[int, int, int]) -> None:
     torch.manual_seed(0)
     batch = Batch(torch.randn(2, *shape), torch.tensor([0, 1]), torch.arange(2))
-    shared = searched(pair).shared
-    assert shared.pair == pair
-    teacher, student = network(shared.teacher.model, shape[0]).eval(), network(shared.student, shape[0])
+    training = searched(pair).settings.training
+    assert training.pair == pair
+    channels = {"num_classes": 10, "in_channels": shape[0]}
+    teacher, student = training.teacher.chosen_model(**channels).eval(), training.chosen_student(**channels)
     with torch.no_grad():
         said = teacher(batch.image)
     for option, terms in {"kd": {"logits"}, "searched": {"feature", "embedding", "logits"}}.items():
@@ -120,9 +104,9 @@ def test_a_pair_is_distilled_a_step(pair: str, shape: tuple[int, int, int]) -> N
     ],
 )
 def test_maps_of_two_sizes_meet_at_the_smaller_one(pair: str, student: int, teacher: int) -> None:
-    cfg = searched(pair).shared
+    training = searched(pair).settings.training
     image = torch.randn(2, 3, 32, 32)
-    ours, theirs = network(cfg.student)(image), network(cfg.teacher.model)(image)
+    ours, theirs = (model(**SHAPE)(image) for model in (training.chosen_student, training.teacher.chosen_model))
     assert (ours.features[-1].shape[-1], theirs.features[-1].shape[-1]) == (student, teacher)
     distiller = instantiate(distillers()["searched"])
     distiller.adapt(context_of(ours, theirs))
@@ -144,10 +128,8 @@ def test_genomes_are_legal_and_their_students_build(pair: str) -> None:
         point = found.space.point(genome)
         config = student_of(found, genome)
         assert all(config.blocks[stage] == point[f"student.blocks.{stage}"] for stage in range(len(config.blocks)))
-        assert student_params(found.shared.student, point, SHAPE) > 1000
-    genome = min(
-        found.space.fill(8, Random(0)), key=lambda g: student_params(found.shared.student, found.space.point(g), SHAPE)
-    )
+        assert found.students.count(point) > 1000
+    genome = min(found.space.fill(8, Random(0)), key=lambda g: found.students.count(found.space.point(g)))
     for size in (32, 8):
         logits = network(student_of(found, genome)).eval()(torch.randn(2, 3, size, size)).logits
         assert logits.shape == (2, 10)
@@ -192,7 +174,10 @@ def test_genes_follow_the_family_of_the_pairs_student() -> None:
 @pytest.mark.parametrize("pair", ["vgg13-vgg8", "vgg13-mobilenetv2", "resnet32x4-shufflenetv2"])
 def test_the_pairs_own_student_is_a_point_of_its_space(pair: str) -> None:
     found = searched(pair)
-    blocks = {f"student.blocks.{stage}": count for stage, count in enumerate(found.shared.student.blocks)}
+    blocks = {
+        f"student.blocks.{stage}": count
+        for stage, count in enumerate(found.settings.training.chosen_student.facts["blocks"])
+    }
     first = found.space.point(next(found.space.every()))
     assert found.space.point(found.space.genome({**first, **blocks, "student.width": 1})) == {
         **first,
@@ -217,10 +202,10 @@ def test_the_tiny_space_suits_every_family(pair: str) -> None:
 
 def test_a_key_or_the_whole_that_it_is_part_of_can_be_set() -> None:
     pair = "resnet56-resnet20"
-    assert "student.width" not in values(searched(pair, fixed=("student.width=1",)).space)
-    left = values(searched(pair, "space=architecture", fixed=("student.blocks=[2,2,2]",)).space)
+    assert "student.width" not in values(searched(pair, "student.width=1").space)
+    left = values(searched(pair, "space=architecture", "student.blocks=[2,2,2]").space)
     assert list(left) == ["student.width"]
-    left = values(searched(pair, "space=architecture", fixed=("student.blocks.1=2",)).space)
+    left = values(searched(pair, "space=architecture", "student.blocks.1=2").space)
     assert list(left) == ["student.blocks.0", "student.blocks.2", "student.width"]
 
 
@@ -239,8 +224,8 @@ def test_a_gene_that_the_student_does_not_have_is_refused() -> None:
 
 
 def test_a_student_of_another_library_has_no_genes() -> None:
-    foreign = OmegaConf.create({"_target_": "somewhere.else", "name": "resnet18"})
-    assert student_genes({"blocks": [1, 2], "width": [1, 2]}, foreign) == {}
+    found = searched("resnet56-resnet20", "model@student=torchvision", "student.name=resnet18")
+    assert not [key for key in values(found.space) if key.startswith("student.")]
 
 
 @pytest.mark.parametrize("pair", PAIRS)
@@ -292,7 +277,9 @@ def test_an_experiment_of_a_table_follows_its_protocol_and_says_how_to_run_it(na
     numbers = re.search(r"teacher(?: \S+)? ([\d.]{5}) %, student \S+ [\d.]{5} %, with KD [\d.]{5} %", text)
     assert numbers, "teacher, student and KD"
     assert re.search(r"arXiv:\d{4}\.\d{5}, table \d|paper's table \d", text), "their source"
-    published = published_acc1(cfg.teacher.model, "cifar100" if table == "table3" else "imagenet")
+    published = published_acc1(
+        OmegaConf.to_container(cfg.teacher.model), "cifar100" if table == "table3" else "imagenet"
+    )
     assert published == pytest.approx(float(numbers[1]) / 100, abs=0.0005)
 
 

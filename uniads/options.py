@@ -1,10 +1,13 @@
 """The YAML files under ``conf/`` are the registry: an option exists because its file exists."""
 
-from difflib import get_close_matches
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from uniads.error import UnknownNameError
+import yaml
+
+from uniads.error import UnknownNameError, did_you_mean
 
 
 def conf_dir() -> Path:
@@ -31,6 +34,20 @@ def options(group: str) -> tuple[str, ...]:
     return names
 
 
+def option_facts(group: str, option: str) -> dict[str, Any]:
+    """What an option's file holds, as plain values; references are not resolved.
+
+    Raises:
+        UnknownNameError: the group or the option does not exist; the message lists what does.
+    """
+    known = options(group)
+    if option not in known:
+        hint = did_you_mean(option, known)
+        raise UnknownNameError(f"no {group} {option!r}; allowed: {', '.join(known)}.{f' {hint}' if hint else ''}")
+    facts: dict[str, Any] = yaml.safe_load((conf_dir() / group / f"{option}.yaml").read_text(encoding="utf-8")) or {}
+    return facts
+
+
 def build(group: str, option: str, **overrides: Any) -> Any:
     """Instantiate an option from Python: ``build("model", "wrn_16_2", num_classes=100)``.
 
@@ -45,15 +62,37 @@ def build(group: str, option: str, **overrides: Any) -> Any:
     Raises:
         UnknownNameError: the group or the option does not exist; the message lists what does.
     """
-    known = options(group)
-    if option not in known:
-        near = get_close_matches(option, known, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise UnknownNameError(f"no {group} {option!r}; allowed: {', '.join(known)}.{hint}")
+    option_facts(group, option)
 
-    from hydra import compose, initialize_config_dir
     from hydra.utils import instantiate
 
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        config = compose("train", overrides=[f"+{group}@built={option}"])
+    config = compose("train", [f"+{group}@built={option}"])
     return instantiate(config.built, **overrides)
+
+
+def compose(root: str, overrides: Sequence[str]) -> Any:
+    """The configuration of a command, as Hydra composes it; also inside another Hydra application.
+
+    Args:
+        root: a file in ``conf/``, such as ``"train"``.
+        overrides: as on the command line. ``hydra.*`` are among the configuration's keys.
+
+    Returns:
+        An OmegaConf ``DictConfig`` with a node ``hydra``.
+    """
+    import hydra
+
+    with _other_hydra_put_aside(), hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        return hydra.compose(root, list(overrides), return_hydra_config=True)
+
+
+@contextmanager
+def _other_hydra_put_aside() -> Iterator[None]:
+    """Hydra knows one application a process: the one that runs is put aside and comes back."""
+    from hydra.core.global_hydra import GlobalHydra
+
+    outer, GlobalHydra.instance().hydra = GlobalHydra.instance().hydra, None
+    try:
+        yield
+    finally:
+        GlobalHydra.instance().hydra = outer

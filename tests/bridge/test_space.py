@@ -5,14 +5,10 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from hydra import initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
-from hydra.types import RunMode
 from hydra.utils import get_class
 
-from tests.journey import configured
+from tests.journey import configured, search_space
 from uniads import build, options
-from uniads.bridge.space import space_for, student_params
 from uniads.model.base import count_params
 from uniads.options import conf_dir
 from uniads.search.space import SearchSpace
@@ -24,16 +20,10 @@ Make = Callable[..., SearchSpace]
 
 @pytest.fixture
 def space() -> Make:
-    """The space of a search command's overrides; ``fixed`` are the keys that the command line sets."""
+    """The space of a search command's overrides."""
 
-    def make(*overrides: str, fixed: tuple[str, ...] = (), mine: Path | None = None) -> SearchSpace:
-        with initialize_config_dir(str(mine or conf_dir()), version_base="1.3"):
-            loader = GlobalHydra.instance().config_loader()
-            given = ["+pair=resnet56-resnet20", *overrides]
-            cfg = loader.load_configuration("search", given, RunMode.RUN)
-            plain = [override for override in given if not override.startswith(("search", "space"))]
-            shared = loader.load_configuration("train", [*cfg.space.base, *plain], RunMode.RUN)
-            return space_for(cfg, shared, loader, set(fixed), SHAPE)
+    def make(*overrides: str, folder: Path | None = None) -> SearchSpace:
+        return search_space("+pair=resnet56-resnet20", *overrides, shape=SHAPE, folder=folder).space
 
     return make
 
@@ -78,14 +68,14 @@ def test_spaces_have_the_genes_that_their_files_name(space: Make) -> None:
 
 def test_a_key_that_the_command_line_sets_is_no_gene(space: Make) -> None:
     free = values(space("space=tiny"))
-    fixed = values(space("space=tiny", "student.width=1", fixed=("student.width",)))
+    fixed = values(space("space=tiny", "student.width=1"))
     assert set(free) - set(fixed) == {"student.width"}
 
 
 @pytest.mark.parametrize(
     ("dimensions", "message"),
     [
-        ("{distance@distiller.logits.distance:[kll,l2]}", "'kll' is no distance; there are .*did you mean 'kl'"),
+        ("{distance@distiller.logits.distance:[kll,l2]}", "no distance 'kll'; there are .*Did you mean kl"),
         ("{distance@distiller.logits.distance:[]}", "no value that 'distance@distiller.logits.distance' can take"),
         ("{student.blocks.0:[]}", "no value that 'student.blocks.0' can take"),
     ],
@@ -120,7 +110,7 @@ def test_students_above_the_cap_are_not_admitted(space: Make) -> None:
 
 
 def test_a_students_size_is_that_of_the_student_built(space: Make) -> None:
-    cfg = configured("+pair=resnet56-resnet20")
+    students = search_space("+pair=resnet56-resnet20", shape=SHAPE).students
     network = build("model", "resnet20", blocks=[1, 5, 3], width=1.5, **SHAPE)
     point = {
         "student.blocks.0": 1,
@@ -129,7 +119,7 @@ def test_a_students_size_is_that_of_the_student_built(space: Make) -> None:
         "student.width": 1.5,
         "recipe.lr": 0.1,
     }
-    assert student_params(cfg.student, point, SHAPE) == count_params(network)
+    assert students.count(point) == count_params(network)
 
 
 def test_a_new_transform_joins_every_space_that_takes_all(
@@ -148,6 +138,6 @@ def test_a_new_transform_joins_every_space_that_takes_all(
     for file in (conf_dir() / "transform").iterdir():
         (mine / "transform" / file.name).symlink_to(file)
     (mine / "transform" / "halved.yaml").write_text("_target_: halved_here.Halved\n")
-    found = values(space("space=extended", mine=mine))
+    found = values(space("space=extended", folder=mine))
     assert "halved" in found[FIRST.format("logits")]
     assert "halved" not in found[FIRST.format("feature")]

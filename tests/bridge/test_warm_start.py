@@ -5,10 +5,8 @@ from random import Random
 
 import pytest
 
-from tests.journey import LIGHTNING, SMALL, Commands
-from tests.test_pairs import searched
-from uniads import options
-from uniads.bridge.warm_start import WarmStart, nearest
+from tests.journey import LIGHTNING, SMALL, Commands, Searched, search_space
+from uniads.bridge.warm_start import nearest
 from uniads.search import NSGA2
 from uniads.search import __main__ as search
 from uniads.search.ledger import read
@@ -18,14 +16,18 @@ NAMES = ("kd", "at", "sp", "dist")
 LIST = f"search.warm_start=[{','.join(NAMES)}]"
 
 
-def space(*overrides: str):
+def searched(pair: str, *overrides: str) -> Searched:
+    return search_space(f"+pair={pair}", *overrides, shape={"num_classes": 10, "in_channels": 3})
+
+
+def space(*overrides: str) -> Searched:
     return searched("resnet56-resnet20", LIST, *overrides)
 
 
 def test_published_distillers_are_asked_for_first_and_as_they_are() -> None:
     found = space()
-    warm = WarmStart("searched", NAMES)
-    first = warm.genomes(found.space, found.shared)
+    assert (found.warm_start.base, found.warm_start.names) == ("searched", NAMES)
+    first = found.warm_start.genomes(found.space)
     asked = NSGA2(found.space, 0, first).ask(0, 8)
     assert asked[:4] == first
     for name, genome in zip(NAMES, first, strict=True):
@@ -65,21 +67,21 @@ def test_the_base_is_no_value_twice() -> None:
 @pytest.mark.parametrize(
     ("names", "fixed", "message"),
     [
-        (["kd", "spp"], False, "search.warm_start: 'spp' is no distiller; there are .*did you mean 'sp'"),
+        (["kd", "spp"], False, "no distiller 'spp'; there are .*Did you mean .*sp.*search.warm_start"),
         (["kd", "kd"], False, "search.warm_start lists a distiller twice"),
         (["kd"], True, "needs the gene distiller, and the command line sets distiller=searched; remove one"),
     ],
 )
 def test_what_can_be_no_start_is_refused(names: list[str], fixed: bool, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        WarmStart.of(names, "searched", options("distiller"), fixed)
+        searched("resnet56-resnet20", f"search.warm_start=[{','.join(names)}]", *["distiller=searched"] * fixed)
 
 
 def test_a_student_outside_of_the_space_is_replaced_by_the_nearest_and_that_is_said() -> None:
     found = searched("wrn40_2-wrn16_2", LIST)
-    (line,) = WarmStart("searched", NAMES).lines(found.space, found.shared)
+    (line,) = found.warm_start.lines(found.space)
     assert "student.blocks.0=2 is not in the space, 3 is the nearest" in line
-    genome = WarmStart("searched", NAMES).genomes(found.space, found.shared)[0]
+    genome = found.warm_start.genomes(found.space)[0]
     assert found.space.point(genome)["student.width"] == 1
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from tests.journey import LIGHTNING, configured
 from uniads import build
+from uniads.bridge.configuration import configure
 from uniads.data.base import Data
 from uniads.data.imagefolder import ImageFolder
 from uniads.data.stream import MOST_WORKERS, usable_workers
@@ -18,7 +19,8 @@ from uniads.knowledge import Batch, Knowledge
 from uniads.learner.frozen import Frozen
 from uniads.model.base import Network
 from uniads.teacher.store import TeacherStore
-from uniads.training.fit import data_for, fit
+from uniads.training.fit import fit
+from uniads.training.parts import load_data
 
 pytestmark = LIGHTNING
 CLASSES = ("ant", "bee", "cat")
@@ -311,7 +313,7 @@ def small(folder: Path, run: Path, *overrides: str) -> tuple[str, ...]:
 
 @pytest.mark.parametrize("overrides", [("data=imagefolder",), ("data=imagenet", "data.num_classes=3")])
 def test_a_student_is_trained_on_a_folder(overrides: tuple[str, ...], folder: Path, tmp_path: Path) -> None:
-    outcome = fit(configured(*overrides, *small(folder, tmp_path / "run", "data.workers=0")))
+    outcome = fit(configure(*overrides, *small(folder, tmp_path / "run", "data.workers=0")))
     assert outcome.epochs == 2
     assert outcome.rejected is None
     assert outcome.val_loss is not None
@@ -333,6 +335,6 @@ def test_sets_in_two_folders_have_two_configurations(folder: Path) -> None:
     other = folder.parent / "other"
     write(other / "train", 2)
     write(other / "val", 1)
-    ours, theirs = (data_for(configured("data=imagefolder", *small(place, place / "run"))) for place in (folder, other))
+    ours, theirs = (load_data(configure("data=imagefolder", *small(place, place / "run"))) for place in (folder, other))
     assert len(ours.label(train=True)) == 30
     assert len(theirs.label(train=True)) == 6

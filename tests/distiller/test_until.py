@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.journey import LIGHTNING, Commands, configured, small
+from tests.journey import LIGHTNING, Commands, small
 from uniads import build, train
+from uniads.bridge.configuration import configure
 from uniads.distance.l2 import L2
 from uniads.distiller.composed import Composed
 from uniads.distiller.node import Node
@@ -15,7 +16,8 @@ from uniads.knowledge import Batch, Knowledge
 from uniads.learner.learner import Learner
 from uniads.model import checkpoint
 from uniads.model.base import count_params
-from uniads.training.fit import fit, parts_for
+from uniads.training.fit import fit
+from uniads.training.parts import build_parts
 
 pytestmark = LIGHTNING
 METHODS = ("eskd", "one", "dml")
@@ -88,7 +90,7 @@ def test_a_training_that_is_interrupted_and_goes_on_ends_as_one_that_was_not(nam
 @pytest.mark.parametrize("name", ["one", "dml"])
 def test_what_trains_beside_the_student_is_in_the_checkpoint_and_in_nothing_else(name: str, tmp_path: Path) -> None:
     cfg = small(tmp_path / "run", f"distiller={name}", "data.train_size=160", "recipe.epochs=1", "recipe.milestones=[]")
-    parts = parts_for(cfg)
+    parts = build_parts(cfg)
     assert parts.teacher is None
     outcome = fit(cfg)
     assert not (tmp_path / "teachers").exists(), "a teacher was trained that nobody asks"
@@ -117,7 +119,7 @@ def test_on_digits_the_loss_falls_and_the_student_learns(name: str, tmp_path: Pa
         "callback=none", "logger=csv", f"paths.teacher_dir={tmp_path / 'teachers'}", f"paths.run_dir={tmp_path}",
         f"{'' if name == 'eskd' else '+'}distiller.until=1.0",
     )  # fmt: skip
-    first, last = (fit(configured(*asked, f"stop_epoch={stop}")) for stop in (1, 3))
+    first, last = (fit(configure(*asked, f"stop_epoch={stop}")) for stop in (1, 3))
     assert first.train_loss is not None
     assert last.train_loss is not None
     assert last.train_loss < first.train_loss

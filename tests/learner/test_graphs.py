@@ -14,7 +14,8 @@ from uniads.learner.frozen import DEFAULT, GRAPHS, Frozen, can_compile
 from uniads.model import checkpoint
 from uniads.model.base import Network
 from uniads.teacher.store import TeacherStore
-from uniads.training.fit import Parts, fit, parts_for
+from uniads.training.fit import fit
+from uniads.training.parts import Parts, build_parts
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # torch's, while it compiles
 no_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
@@ -102,8 +103,8 @@ def test_ten_steps_have_the_same_losses(
     distiller: str, device: str, mode: str, shared: list[str], tmp_path: Path
 ) -> None:
     cfg = small(tmp_path / "run", *shared, f"distiller={distiller}", "data.train_size=80", "chance=null")
-    plain = losses(parts_for(cfg), device, None)
-    assert losses(parts_for(cfg), device, mode) == pytest.approx(plain, rel=1e-3)
+    plain = losses(build_parts(cfg), device, None)
+    assert losses(build_parts(cfg), device, mode) == pytest.approx(plain, rel=1e-3)
     assert len(set(plain)) == 10
 
 

@@ -19,7 +19,7 @@ from uniads.learner.frozen import Frozen
 from uniads.learner.learner import Learner
 from uniads.model.base import Network
 from uniads.recipe import Recipe
-from uniads.training.fit import Parts, parts_for
+from uniads.training.parts import Parts, build_parts
 
 pytestmark = LIGHTNING
 
@@ -44,7 +44,7 @@ def parts(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Parts:
     """A searched distiller with a live teacher."""
     teachers = f"paths.teacher_dir={tmp_path_factory.getbasetemp() / 'teachers'}"
     settings = (teachers, "distiller=searched", "distiller.feature.tap=1", "teacher.dtype=float32")
-    return parts_for(small(tmp_path, *settings))
+    return build_parts(small(tmp_path, *settings))
 
 
 def teacher_of(parts: Parts) -> Network:

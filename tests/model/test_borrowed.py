@@ -14,8 +14,8 @@ from tests.journey import EASY, LIGHTNING, SMALL, Commands, refused, small
 from tests.model.nets import Plain
 from uniads import build, evaluate, train
 from uniads.model.base import Network
-from uniads.teacher.provider import Teacher, measured_accuracy
-from uniads.training.fit import data_for
+from uniads.teacher.provider import Teacher, measure_accuracy
+from uniads.training.parts import load_data
 
 pytestmark = LIGHTNING
 RUN = (*SMALL, "recipe.epochs=1", "hydra.run.dir=run")
@@ -106,7 +106,7 @@ def test_a_file_of_an_old_pytorch_on_a_gpu_teaches_and_is_evaluated(
         torch.save({"epoch": 240, "model": weights()}, file, _use_new_zipfile_serialization=False)
     assert b"cuda:0" in file.read_bytes()
     cfg = small(tmp_path / "run")
-    acc1 = measured_accuracy(Teacher(teacher(), file, None), cfg, data_for(cfg))
+    acc1 = measure_accuracy(Teacher(teacher(), cfg.teacher.chosen_model, file, None), cfg, load_data(cfg))
     ended = command(train.main, *RUN, f"teacher.checkpoint={file}")
     assert ended.code == 0, ended.error
     assert f"validation accuracy {acc1:.2%} (from {file}, which may have been trained on those images)" in ended.out

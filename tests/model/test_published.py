@@ -8,15 +8,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from omegaconf import OmegaConf
 
 import uniads
 from tests.journey import configured
+from uniads.bridge.configuration import plain
 from uniads.data.cifar import CIFAR
 from uniads.model import checkpoint
 from uniads.model.base import Network
 from uniads.model.published import CIFAR100, IMAGENET
-from uniads.options import conf_dir
 from uniads.teacher.provider import published_acc1
 
 
@@ -178,12 +177,12 @@ def test_published_accuracies_are_found_by_name_and_by_configuration():
     data = CIFAR.__new__(CIFAR)
     data.num_classes = 100
     for option, acc1 in CIFAR100.items():
-        assert published_acc1(OmegaConf.load(conf_dir() / "model" / f"{option}.yaml"), data) == acc1
-    model = configured("+pair=resnet110-resnet20").teacher.model
+        assert published_acc1(option_facts("model", option), data) == acc1
+    model = plain(configured("+pair=resnet110-resnet20").teacher.model)
     assert published_acc1(model, data) == 0.7431
     data.num_classes = 10
     assert published_acc1(model, data) is None
-    model.width = 0.5
+    model["width"] = 0.5
     assert published_acc1(model, "cifar100") is None
     assert published_acc1("wrn_16_2", "cifar100") is None
     assert published_acc1("wrn_40_2", "cifar10") is None
@@ -197,9 +196,11 @@ def test_published_accuracies_belong_to_options():
 @pytest.mark.parametrize("option", IMAGENET)
 def test_published_accuracies_on_imagenet_are_torchvisions(option):
     asked = ("+model@teacher.model=torchvision", f"teacher.model.name={option}", "data=imagenet")
-    first = configured(*asked, "teacher.model.weights=IMAGENET1K_V1").teacher.model
+    first = plain(configured(*asked, "teacher.model.weights=IMAGENET1K_V1").teacher.model)
     assert published_acc1(option, "imagenet") == pytest.approx(published_acc1(first, "imagenet"), abs=5e-5)
     data = uniads.build("data", "imagenet", root="nowhere")
-    assert published_acc1(configured(f"+model@teacher.model={option}").teacher.model, data) == IMAGENET[option]
+    named = plain(configured(f"+model@teacher.model={option}").teacher.model)
+    assert published_acc1(named, data) == IMAGENET[option]
     assert published_acc1(first, "cifar100") is None
-    assert published_acc1(configured(*asked).teacher.model, data) is None, "nothing is published of random weights"
+    unweighted = plain(configured(*asked).teacher.model)
+    assert published_acc1(unweighted, data) is None, "nothing is published of random weights"

@@ -12,8 +12,9 @@ from uniads.knowledge import Knowledge
 from uniads.model import checkpoint
 from uniads.model.taps import Tapped
 from uniads.model.torchvision import torchvision
-from uniads.teacher.provider import teacher_for
-from uniads.training.fit import data_for, fit
+from uniads.teacher.provider import load_or_train
+from uniads.training.fit import fit
+from uniads.training.parts import load_data
 
 pytestmark = pytest.mark.slow
 
@@ -125,7 +126,7 @@ def test_a_teacher_with_published_weights_is_not_trained(monkeypatch, tmp_path):
         "teacher.model.weights=DEFAULT", "data.num_classes=1000", "data.image_size=[3,32,32]",
         "data.train_size=3000",
     )  # fmt: skip
-    teacher = teacher_for(cfg, data_for(cfg))
+    teacher = load_or_train(cfg, load_data(cfg))
     assert (str(teacher.file), teacher.val_acc1, teacher.trained) == (f"torchvision-{name}-DEFAULT", None, False)
     own = teacher.network.state_dict()
     assert all(torch.equal(value, own[key]) for key, value in published.state_dict().items())
@@ -142,5 +143,5 @@ def test_a_file_of_its_weights_teaches_a_student(tmp_path):
         "distiller=searched",
     )  # fmt: skip
     assert fit(cfg).rejected is None
-    taught = teacher_for(cfg, data_for(cfg)).network.state_dict()
+    taught = load_or_train(cfg, load_data(cfg)).network.state_dict()
     assert all(torch.equal(value, taught[key]) for key, value in checkpoint.read(file)["model"].items())

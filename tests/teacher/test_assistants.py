@@ -5,27 +5,28 @@ from pathlib import Path
 
 import pytest
 import torch
-from omegaconf import DictConfig
 
 from tests.journey import LIGHTNING, SMALL, Commands, small
 from uniads import train
 from uniads.model import checkpoint
 from uniads.model.base import count_params
 from uniads.search import __main__ as search
-from uniads.teacher.assistants import as_teacher, assistants, chain_key, last_teacher
-from uniads.teacher.provider import store_key, teacher_for
-from uniads.training.fit import data_for, fit, parts_for
+from uniads.settings import TrainingSettings
+from uniads.teacher.assistants import find_teacher, teaching_key
+from uniads.teacher.provider import load_or_train, teacher_key
+from uniads.training.fit import fit
+from uniads.training.parts import build_parts, load_data
 
 pytestmark = LIGHTNING
 QUICK = ("teacher.recipe.epochs=1", "teacher.recipe.milestones=[]", "data.train_size=160")
 
 
-def chained(tmp_path: Path, *overrides: str) -> DictConfig:
+def chained(tmp_path: Path, *overrides: str) -> TrainingSettings:
     return small(tmp_path / "run", f"paths.teacher_dir={tmp_path / 'teachers'}", *QUICK, *overrides)
 
 
-def key_of(cfg: DictConfig) -> str:
-    return chain_key(cfg, assistants(cfg))
+def key_of(settings: TrainingSettings) -> str:
+    return teaching_key(settings, settings.teacher.assistants)
 
 
 def stored(tmp_path: Path) -> dict[str, bytes]:
@@ -33,25 +34,25 @@ def stored(tmp_path: Path) -> dict[str, bytes]:
 
 
 def test_without_an_assistant_the_pairs_teacher_teaches(tmp_path: Path) -> None:
-    cfg = chained(tmp_path)
-    data = data_for(cfg)
-    assert last_teacher(cfg, data).file == teacher_for(cfg, data).file
-    assert key_of(cfg) == store_key(cfg)
-    assert as_teacher(cfg) == cfg
+    settings = chained(tmp_path)
+    data = load_data(settings)
+    assert find_teacher(settings, data).file == load_or_train(settings, data).file
+    assert key_of(settings) == teacher_key(settings)
+    assert find_teacher(settings, data).model is settings.teacher.model
 
 
 def test_each_teaches_the_next_and_all_are_kept(tmp_path: Path) -> None:
-    cfg = chained(tmp_path, "+assistant=[resnet20,wrn_16_1]")
-    data = data_for(cfg)
+    settings = chained(tmp_path, "+assistant=[resnet20,wrn_16_1]")
+    data = load_data(settings)
     torch.manual_seed(5)
-    last = last_teacher(cfg, data)
+    last = find_teacher(settings, data)
     assert last.trained
     assert type(last.network).__name__ == "WideResNet"
     kept = stored(tmp_path)
     assert len(kept) == 3
     first = chained(tmp_path, "+assistant=resnet20")
-    assert not last_teacher(first, data).trained, "a chain's first assistant is the same as alone"
-    again = last_teacher(cfg, data)
+    assert not find_teacher(first, data).trained, "a chain's first assistant is the same as alone"
+    again = find_teacher(settings, data)
     assert not again.trained
     assert again.file == last.file
     weights = last.network.state_dict()
@@ -60,25 +61,25 @@ def test_each_teaches_the_next_and_all_are_kept(tmp_path: Path) -> None:
 
 
 def test_an_assistant_does_not_depend_on_what_was_trained_just_before(tmp_path: Path) -> None:
-    cfg = chained(tmp_path, "+assistant=resnet8")
-    data = data_for(cfg)
-    file = last_teacher(cfg, data).file
+    settings = chained(tmp_path, "+assistant=resnet8")
+    data = load_data(settings)
+    file = find_teacher(settings, data).file
     both = checkpoint.read(file)["model"]
     file.unlink()
     torch.manual_seed(77)
-    alone = last_teacher(cfg, data)  # its own teacher is stored by now
+    alone = find_teacher(settings, data)  # its own teacher is stored by now
     assert alone.trained
     assert all(torch.equal(value, both[name]) for name, value in alone.network.state_dict().items())
 
 
 def test_a_stored_assistant_needs_its_own_teacher_no_more(tmp_path: Path) -> None:
-    cfg = chained(tmp_path, "+assistant=resnet8")
-    data = data_for(cfg)
-    taught = last_teacher(cfg, data)
+    settings = chained(tmp_path, "+assistant=resnet8")
+    data = load_data(settings)
+    taught = find_teacher(settings, data)
     for file in (tmp_path / "teachers").glob("*.pt"):
         if file != taught.file:
             file.unlink()
-    assert not last_teacher(cfg, data).trained
+    assert not find_teacher(settings, data).trained
     assert list(stored(tmp_path)) == [taught.file.name]
 
 
@@ -114,18 +115,17 @@ def test_a_teachers_file_counts_by_its_content(tmp_path: Path) -> None:
 
 
 def test_a_network_of_the_users_own_can_assist(tmp_path: Path) -> None:
-    cfg = small(tmp_path, "+model@assistant=resnet8", "assistant.width=0.5")
-    assert [model.width for model in assistants(cfg)] == [0.5]
-    assert as_teacher(cfg).teacher.model.width == 0.5
+    settings = small(tmp_path, "+model@assistant=resnet8", "assistant.width=0.5")
+    assert [model.facts["width"] for model in settings.teacher.assistants] == [0.5]
 
 
 def test_the_student_learns_from_the_last_assistant_and_leaves_it_as_it_is(tmp_path: Path) -> None:
-    cfg = chained(tmp_path, "+assistant=wrn_16_1", "trial=true", "recipe.epochs=1", "recipe.milestones=[]")
-    parts = parts_for(cfg)
+    settings = chained(tmp_path, "+assistant=wrn_16_1", "trial=true", "recipe.epochs=1", "recipe.milestones=[]")
+    parts = build_parts(settings)
     assert parts.teacher
     assert parts.teacher.file.name.startswith("wideresnet-")
     kept = stored(tmp_path)
-    outcome = fit(cfg)
+    outcome = fit(settings)
     assert outcome.params == count_params(parts.student)
     assert outcome.teacher_val_acc1 == parts.teacher.val_acc1
     assert stored(tmp_path) == kept
@@ -140,8 +140,8 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [
-        (("+assistant=resnet57",), ["assistant 'resnet57' is no network", "resnet56"]),
-        (("+assistant=[resnet14,wrn]",), ["assistant 'wrn' is no network", "wrn_"]),
+        (("+assistant=resnet57",), ["no network 'resnet57'", "Did you mean resnet56", "assistant"]),
+        (("+assistant=[resnet14,wrn]",), ["no network 'wrn'", "Did you mean wrn_", "assistant"]),
         (("+assistant=resnet8", "distiller=plain"), ["asks no teacher", "remove +assistant"]),
         (("+assistant=resnet8", "distiller@teacher.distiller=dml"), ["teacher.distiller asks no teacher", "try kd"]),
         (("+assistant=resnet8", "teacher.checkpoint=none.pt"), ["no checkpoint at none.pt"]),
@@ -170,13 +170,15 @@ def test_an_early_stopped_teacher_is_the_schedules_own_early_epoch(tmp_path: Pat
     late = small(tmp_path, *asked, "teacher.recipe.milestones=[1]")
     later = small(tmp_path, *asked, "teacher.recipe.milestones=[4]")
     squeezed = small(tmp_path, *asked, "teacher.recipe.epochs=1", "teacher.recipe.milestones=[]")
-    weights = [teacher_for(cfg, data_for(cfg)).network.state_dict() for cfg in (late, later, squeezed)]
+    weights = [
+        load_or_train(settings, load_data(settings)).network.state_dict() for settings in (late, later, squeezed)
+    ]
     for other in weights[1:]:
         assert all(torch.equal(value, other[name]) for name, value in weights[0].items())
     assert len(stored(tmp_path)) == 3
     whole = small(tmp_path, "data.train_size=160")
-    assert store_key(whole) != store_key(small(tmp_path, "data.train_size=160", "teacher.stop_epoch=4"))
-    assert store_key(whole) == store_key(small(tmp_path, "data.train_size=160", "teacher.stop_epoch=5"))
+    assert teacher_key(whole) != teacher_key(small(tmp_path, "data.train_size=160", "teacher.stop_epoch=4"))
+    assert teacher_key(whole) == teacher_key(small(tmp_path, "data.train_size=160", "teacher.stop_epoch=5"))
 
 
 @pytest.mark.slow

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from omegaconf import DictConfig
 
 from tests.journey import LIGHTNING, small
 from uniads import build
 from uniads.model import checkpoint
-from uniads.teacher.provider import judged, measured_accuracy, store_key, teacher_for
-from uniads.training.fit import data_for
+from uniads.settings import TrainingSettings
+from uniads.teacher.provider import load_or_train, measure_accuracy, teacher_key, with_accuracy
+from uniads.training.parts import load_data
 
 pytestmark = LIGHTNING
 
@@ -28,20 +28,20 @@ class Hostile:
 
 
 @pytest.fixture
-def cfg(tmp_path: Path) -> DictConfig:
+def settings(tmp_path: Path) -> TrainingSettings:
     return small(tmp_path / "run", f"paths.teacher_dir={tmp_path / 'teachers'}")
 
 
-def asking_for(tmp_path: Path, file: Path) -> DictConfig:
+def asking_for(tmp_path: Path, file: Path) -> TrainingSettings:
     return small(tmp_path / "run", f"teacher.checkpoint={file}")
 
 
-def test_a_teacher_is_trained_once_and_reused(cfg: DictConfig) -> None:
-    data = data_for(cfg)
-    first = teacher_for(cfg, data)
+def test_a_teacher_is_trained_once_and_reused(settings: TrainingSettings) -> None:
+    data = load_data(settings)
+    first = load_or_train(settings, data)
     assert first.trained
     kept = first.file.read_bytes()
-    again = teacher_for(cfg, data)
+    again = load_or_train(settings, data)
     assert not again.trained
     assert (again.file, again.val_acc1) == (first.file, first.val_acc1)
     assert again.file.read_bytes() == kept
@@ -49,21 +49,21 @@ def test_a_teacher_is_trained_once_and_reused(cfg: DictConfig) -> None:
     assert all(torch.equal(value, weights[name]) for name, value in again.network.state_dict().items())
 
 
-def test_its_stored_accuracy_is_what_a_look_at_the_validation_split_finds(cfg: DictConfig) -> None:
-    data = data_for(cfg)
-    teacher = teacher_for(cfg, data)
+def test_its_stored_accuracy_is_what_a_look_at_the_validation_split_finds(settings: TrainingSettings) -> None:
+    data = load_data(settings)
+    teacher = load_or_train(settings, data)
     assert teacher.val_acc1 is not None
     assert teacher.val_acc1 > 0.4, "it learnt nothing"
-    assert measured_accuracy(teacher, cfg, data) == pytest.approx(teacher.val_acc1)
+    assert measure_accuracy(teacher, settings, data) == pytest.approx(teacher.val_acc1)
 
 
 def test_training_on_all_images_gets_the_same_teacher_that_never_saw_the_held_out_ones(tmp_path: Path) -> None:
     places = f"paths.teacher_dir={tmp_path / 'teachers'}"
     held, everything = small(tmp_path, places), small(tmp_path, places, "data.holdout=false", "data.seed=7")
-    first = teacher_for(everything, data_for(everything))
+    first = load_or_train(everything, load_data(everything))
     assert first.trained
-    assert not teacher_for(held, data_for(held)).trained
-    assert first.val_acc1 == pytest.approx(measured_accuracy(first, held, data_for(held)))
+    assert not load_or_train(held, load_data(held)).trained
+    assert first.val_acc1 == pytest.approx(measure_accuracy(first, held, load_data(held)))
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_training_on_all_images_gets_the_same_teacher_that_never_saw_the_held_ou
     ],
 )  # fmt: skip
 def test_what_a_teacher_depends_on_changes_its_key(other: str, tmp_path: Path) -> None:
-    assert store_key(small(tmp_path, other)) != store_key(small(tmp_path))
+    assert teacher_key(small(tmp_path, other)) != teacher_key(small(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -86,28 +86,28 @@ def test_what_a_teacher_depends_on_changes_its_key(other: str, tmp_path: Path) -
     ],
 )  # fmt: skip
 def test_what_a_teacher_does_not_depend_on_leaves_its_key(other: str, tmp_path: Path) -> None:
-    assert store_key(small(tmp_path, other)) == store_key(small(tmp_path))
+    assert teacher_key(small(tmp_path, other)) == teacher_key(small(tmp_path))
 
 
-def test_a_teacher_of_a_few_batches_is_never_taken_for_a_full_one(cfg: DictConfig, tmp_path: Path) -> None:
-    data = data_for(cfg)
+def test_a_teacher_of_a_few_batches_is_never_taken_for_a_full_one(settings: TrainingSettings, tmp_path: Path) -> None:
+    data = load_data(settings)
     limited = small(tmp_path / "run", f"paths.teacher_dir={tmp_path / 'teachers'}", "trainer.limit_train_batches=1")
-    few = teacher_for(limited, data)
-    full = teacher_for(cfg, data)
+    few = load_or_train(limited, data)
+    full = load_or_train(settings, data)
     assert few.trained
     assert full.trained
     assert few.file != full.file
     assert few.network.state_dict()["bn1.num_batches_tracked"] == 5, "a batch in each of five epochs"
     assert full.network.state_dict()["bn1.num_batches_tracked"] == 5 * 18
-    assert not teacher_for(limited, data).trained
+    assert not load_or_train(limited, data).trained
 
 
 def test_without_weights_and_without_leave_to_train_a_sentence_says_what_to_do(tmp_path: Path) -> None:
-    cfg = small(tmp_path / "run", f"paths.teacher_dir={tmp_path / 'none'}", "teacher.train=false")
+    settings = small(tmp_path / "run", f"paths.teacher_dir={tmp_path / 'none'}", "teacher.train=false")
     with pytest.raises(
         ValueError, match=r"the teacher has no weights: .*teacher\.checkpoint=FILE.*teacher\.train=true"
     ):
-        teacher_for(cfg, data_for(cfg))
+        load_or_train(settings, load_data(settings))
     assert not list((tmp_path / "none").glob("*.pt"))
 
 
@@ -117,19 +117,19 @@ def test_a_file_of_the_users_is_loaded_and_left_alone(tmp_path: Path) -> None:
     file = tmp_path / "mine.pth"
     torch.save({"model": network.state_dict(), "epoch": 240}, file)
     kept = file.read_bytes()
-    cfg = asking_for(tmp_path, file)
-    teacher = teacher_for(cfg, data_for(cfg))
+    settings = asking_for(tmp_path, file)
+    teacher = load_or_train(settings, load_data(settings))
     assert (teacher.val_acc1, teacher.trained, teacher.file, teacher.foreign) == (None, False, file, True)
-    acc1 = judged(teacher, cfg, data_for(cfg)).val_acc1
-    assert acc1 == measured_accuracy(teacher, cfg, data_for(cfg))
+    acc1 = with_accuracy(teacher, settings, load_data(settings)).val_acc1
+    assert acc1 == measure_accuracy(teacher, settings, load_data(settings))
     assert all(torch.equal(v, network.state_dict()[k]) for k, v in teacher.network.state_dict().items())
     assert file.read_bytes() == kept
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    cfg = asking_for(tmp_path, tmp_path / "none.pth")
+    settings = asking_for(tmp_path, tmp_path / "none.pth")
     with pytest.raises(FileNotFoundError, match=r"no checkpoint at .*none\.pth"):
-        teacher_for(cfg, data_for(cfg))
+        load_or_train(settings, load_data(settings))
 
 
 @pytest.mark.parametrize(
@@ -145,9 +145,9 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_weights_of_another_network_are_refused(model: str, shape: dict[str, int], tmp_path: Path) -> None:
     file = tmp_path / "other.pth"
     checkpoint.save(build("model", model, **{"num_classes": 4, "in_channels": 1, **shape}), file)
-    cfg = asking_for(tmp_path, file)
+    settings = asking_for(tmp_path, file)
     with pytest.raises(ValueError, match=r"other\.pth holds the weights of another network than ResNet") as caught:
-        teacher_for(cfg, data_for(cfg))
+        load_or_train(settings, load_data(settings))
     assert "\n" not in str(caught.value)
 
 
@@ -157,9 +157,9 @@ def test_a_truncated_file_is_refused(share: float, tmp_path: Path) -> None:
     checkpoint.save(build("model", "resnet14", num_classes=4, in_channels=1), file)
     whole = file.read_bytes()
     file.write_bytes(whole[: int(share * len(whole))])
-    cfg = asking_for(tmp_path, file)
+    settings = asking_for(tmp_path, file)
     with pytest.raises(ValueError, match=r"cut\.pth is (no whole checkpoint|damaged)") as caught:
-        teacher_for(cfg, data_for(cfg))
+        load_or_train(settings, load_data(settings))
     assert "\n" not in str(caught.value)
 
 
@@ -171,9 +171,9 @@ def test_a_hostile_file_is_refused_and_not_executed(how: str, tmp_path: Path) ->
         torch.save(content, file)
     else:
         file.write_bytes(pickle.dumps(content, protocol=2))
-    cfg = asking_for(tmp_path, file)
+    settings = asking_for(tmp_path, file)
     with pytest.raises(ValueError, match=r"hostile\.pth.*could run code.*convert it once"):
-        teacher_for(cfg, data_for(cfg))
+        load_or_train(settings, load_data(settings))
     assert not victim.exists()
     torch.load(file, weights_only=False) if how == "zip" else pickle.loads(file.read_bytes())
     assert victim.exists(), "this file would not have done anything"

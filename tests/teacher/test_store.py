@@ -12,7 +12,8 @@ from uniads.distiller.taps import needed_taps
 from uniads.knowledge import Batch, Knowledge
 from uniads.teacher.source import answer_dtype, batches_key
 from uniads.teacher.store import TeacherStore, kept_taps, stored_bytes
-from uniads.training.fit import fit, parts_for
+from uniads.training.fit import fit
+from uniads.training.parts import build_parts
 
 pytestmark = LIGHTNING
 SEARCHED = (
@@ -115,7 +116,7 @@ def test_a_store_belongs_to_one_teacher_and_one_order_of_images(
 ) -> None:
     shared = f"paths.teacher_dir={tmp_path_factory.getbasetemp() / 'teachers'}"
     plain = small(tmp_path, shared)
-    teacher = parts_for(plain).teacher
+    teacher = build_parts(plain).teacher
     assert teacher
     key = batches_key(plain, teacher)
     for other in ("data.seed=1", "recipe.batch_size=8", "data.fraction=0.5", "data.holdout=false", "data.padding=0"):

@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 
 from tests.journey import LIGHTNING, SMALL, Commands, configured
 from uniads import build, train
+from uniads.bridge.configuration import blueprint
 from uniads.data.cifar import CIFAR
 from uniads.data.loader import Loader
 from uniads.teacher.provider import Teacher
@@ -35,9 +36,9 @@ def held_out(images: int) -> CIFAR:
 
 
 def lines(cfg: DictConfig, acc1: float, images: int = 5000, **facts: object) -> list[str]:
-    network = build("model", "resnet8", num_classes=100)
-    teacher = Teacher(network, Path("resnet110.pth"), acc1, **facts)  # type: ignore[arg-type]
-    return teacher_lines(cfg, teacher, held_out(images))
+    network, model = build("model", "resnet8", num_classes=100), blueprint(cfg.teacher.model)
+    teacher = Teacher(network, model, Path("resnet110.pth"), acc1, **facts)  # type: ignore[arg-type]
+    return teacher_lines(teacher, held_out(images), cfg.teacher.recipe.epochs)
 
 
 def test_a_teachers_accuracy_stands_beside_the_published_one(cfg: DictConfig) -> None:

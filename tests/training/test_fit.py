@@ -1,4 +1,4 @@
-"""fit(cfg) -> Outcome: what is measured, what is kept, and that the test set stays closed."""
+"""fit(settings) -> Outcome: what is measured, what is kept, and that the test set stays closed."""
 
 import json
 from pathlib import Path
@@ -8,10 +8,12 @@ import torch
 
 from tests.journey import LIGHTNING, small
 from uniads import build, frozen
+from uniads.bridge.configuration import configure
 from uniads.learner.frozen import can_compile
 from uniads.model import checkpoint
 from uniads.model.base import count_params
-from uniads.training.fit import data_for, fit, parts_for
+from uniads.training.fit import fit
+from uniads.training.parts import build_parts, load_data
 
 pytestmark = LIGHTNING
 GUARDED = '''
@@ -80,16 +82,18 @@ def test_a_full_training_tells_and_keeps_last_and_best_epoch(teachers: str, tmp_
 
 
 def test_an_exported_student_holds_no_adapter_and_scores_as_it_did(teachers: str, tmp_path: Path) -> None:
-    cfg = small(tmp_path / "run", teachers, "distiller=searched", "distiller.feature.tap=-1", "teacher.model.width=2")
-    parts = parts_for(cfg)
+    settings = small(
+        tmp_path / "run", teachers, "distiller=searched", "distiller.feature.tap=-1", "teacher.model.width=2"
+    )
+    parts = build_parts(settings)
     assert list(parts.distiller.parameters()), "nothing had to be aligned"
-    outcome = fit(cfg)
+    outcome = fit(settings)
     kept = checkpoint.read(tmp_path / "run" / "student.pt")["model"]
     assert kept.keys() == build("model", "resnet8", num_classes=4, in_channels=1).state_dict().keys()
     assert outcome.params == count_params(parts.student)
     student = build("model", "resnet8", num_classes=4, in_channels=1)
     checkpoint.load(student, kept, "student.pt")
-    batch = next(iter(data_for(cfg).val(256)))
+    batch = next(iter(load_data(settings).val(256)))
     right = (student.eval()(batch.image).logits.argmax(1) == batch.label).float().mean().item()
     assert right == pytest.approx(outcome.val_acc1)
 
@@ -153,28 +157,26 @@ def test_a_long_training_compiles_a_teacher_in_float32_and_none_in_bfloat16(
     modes = {}
     for dtype in ("float32", "bfloat16"):
         settings = (f"paths.teacher_dir={tmp_path / 'teachers'}", f"teacher.dtype={dtype}", "trainer.accelerator=cpu")
-        asked = parts_for(small(tmp_path / dtype, *settings)).learner.teacher
+        asked = build_parts(small(tmp_path / dtype, *settings)).learner.teacher
         assert isinstance(asked, frozen.Frozen)
         modes[dtype] = asked.compiled
     assert modes == {"float32": frozen.DEFAULT, "bfloat16": None}
 
 
 def test_no_network_is_a_sentence(tmp_path: Path) -> None:
-    from tests.journey import configured
-
-    cfg = configured(f"paths.run_dir={tmp_path}", "distiller=plain", "logger=csv", "callback=none")
+    settings = configure(f"paths.run_dir={tmp_path}", "distiller=plain", "logger=csv", "callback=none")
     with pytest.raises(ValueError, match=r"student is not chosen; add a pair of networks, such as \+pair="):
-        fit(cfg)
+        fit(settings)
 
 
 def test_a_fitted_teacher_is_as_before(teachers: str, tmp_path: Path) -> None:
-    cfg = small(tmp_path / "run", teachers, "distiller=searched", "trial=true")
-    parts = parts_for(cfg)
+    settings = small(tmp_path / "run", teachers, "distiller=searched", "trial=true")
+    parts = build_parts(settings)
     assert parts.teacher
     before = parts.teacher.file.read_bytes()
     weights = {name: value.clone() for name, value in parts.teacher.network.state_dict().items()}
-    fit(cfg)
-    again = parts_for(cfg).teacher
+    fit(settings)
+    again = build_parts(settings).teacher
     assert again
     assert all(torch.equal(value, weights[name]) for name, value in again.network.state_dict().items())
     assert parts.teacher.file.read_bytes() == before
@@ -182,7 +184,7 @@ def test_a_fitted_teacher_is_as_before(teachers: str, tmp_path: Path) -> None:
 
 def test_trials_of_a_process_share_its_data_and_its_teacher(teachers: str, tmp_path: Path) -> None:
     shared = (teachers, "trial=true", "data.seed=0")  # as a search sets it
-    first, second = (parts_for(small(tmp_path / name, *shared, f"seed={name}")) for name in ("1", "2"))
+    first, second = (build_parts(small(tmp_path / name, *shared, f"seed={name}")) for name in ("1", "2"))
     assert first.data is second.data
     assert first.teacher is second.teacher
     assert first.student is not second.student

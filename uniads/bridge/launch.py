@@ -7,24 +7,28 @@ from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.plugins import Plugins
-from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from uniads.bridge.composition import Composition
-from uniads.launcher.job import Job, is_full, reason
+from uniads.bridge.configuration import training_settings
+from uniads.bridge.job import Job, first_line, is_full
+from uniads.error import FullDiskError
+from uniads.launcher.hydra_private import Composition, build_callbacks, job_error
 from uniads.launcher.pool import JobDiedError, PoolLauncher
 from uniads.launcher.slip import Slip
 from uniads.outcome import Outcome
 from uniads.search.trial import Trial
+from uniads.settings import TrainingSettings
 
-OWN = "uniads."
+OUR_LAUNCHERS = "uniads."
 """Hydra instantiates launchers of its own namespaces only; these are instantiated here."""
 
+NO_ANSWER = JobDiedError("the job came back and left no answer in its directory, which all processes must share")
 
-def quoted(path: Path) -> str:
+
+def quote(path: Path) -> str:
     """A path as a value in Hydra's grammar, whatever signs are in it."""
     return "'" + str(path).replace("\\", "\\\\").replace("'", "\\'") + "'"
 
@@ -65,7 +69,7 @@ class Launch:
 
         Raises:
             KeyboardInterrupt: on Ctrl-C; no job of the batch runs on.
-            OSError: the disk is full. What was answered before is kept.
+            FullDiskError: the disk is full. What was answered before is kept.
         """
         if fresh := self._unanswered(trials):
             for trial in fresh:
@@ -87,8 +91,15 @@ class Launch:
         ]
 
     def check(self, overrides: Sequence[str]) -> None:
-        """Compose one candidate and make the launcher, so that a wrong key is found before anything is trained."""
+        """Compose one candidate, so that a wrong key is found before anything is trained."""
         self.loader.load_configuration("train", [*self.overrides, *overrides], RunMode.RUN)
+
+    def compose(self, overrides: Sequence[str]) -> TrainingSettings:
+        """The settings of a training that these overrides describe."""
+        return training_settings(self.loader.load_configuration("train", list(overrides), RunMode.RUN))
+
+    def create_launcher(self) -> None:
+        """Make the launcher, if there is none yet, so that a wrong setting is found before anything is trained."""
         self._launcher = self._launcher or self._set_up()
 
     def close(self) -> None:
@@ -133,28 +144,21 @@ class Launch:
             self._works = self._works or any(self._slip(trial).started.exists() for trial in trials)
         silent = [pair for pair in zip(ordered, returned, strict=True) if self._unanswered([pair[0]])]
         for _, job in silent:
-            self._refuse_full(job._return_value)
+            self._refuse_full(job_error(job))
         if not self._works:
-            return JobDiedError(_verdict(returned[0]._return_value))
+            return JobDiedError(_verdict(job_error(returned[0]) or NO_ANSWER))
         for trial, job in silent:
-            self._settle(trial, job)
+            self._fail(trial, job_error(job) or NO_ANSWER)
         return None
-
-    def _settle(self, trial: Trial, job: JobReturn) -> None:
-        """A job has come back without leaving its answer."""
-        if isinstance(job._return_value, BaseException):
-            self._fail(trial, job._return_value)
-        else:
-            self._slip(trial).write(job.return_value)
 
     def _refuse_full(self, error: Any) -> None:
         """No candidate is to blame for a full disk.
 
         Raises:
-            OSError: the error says that it is full.
+            FullDiskError: the error says that it is full.
         """
         if is_full(error):
-            raise OSError(
+            raise FullDiskError(
                 f"the disk of {self.directory} is full; free some space, then go on with the same command and "
                 f"hydra.run.dir={self.directory.parent}"
             ) from error
@@ -166,14 +170,16 @@ class Launch:
 
     def _set_up(self) -> Launcher:
         shared = [
-            f"hydra.sweep.dir={quoted(self.directory)}",
+            f"hydra.sweep.dir={quote(self.directory)}",
             "hydra/hydra_logging=disabled",
             "hydra/job_logging=disabled",
         ]
         config = self.loader.load_configuration("train", [*self.overrides, *self.launcher, *shared], RunMode.MULTIRUN)
-        context = HydraContext(config_loader=Composition(self.loader.get_search_path()), callbacks=_callbacks(config))
+        context = HydraContext(
+            config_loader=Composition(self.loader.get_search_path()), callbacks=build_callbacks(config)
+        )
         job = Job(self.train)
-        if not config.hydra.launcher._target_.startswith(OWN):
+        if not config.hydra.launcher._target_.startswith(OUR_LAUNCHERS):
             return Plugins.instance().instantiate_launcher(hydra_context=context, task_function=job, config=config)
         launcher: Launcher = instantiate(config.hydra.launcher)
         launcher.setup(hydra_context=context, task_function=job, config=config)
@@ -182,7 +188,7 @@ class Launch:
     def _job(self, trial: Trial) -> list[str]:
         # Hydra composes a job with the settings of its launcher, and forgets which launcher they belong to.
         launcher = [override for override in self.launcher if override.startswith("launcher=")]
-        store = f"teacher_store.directory={quoted(self.store)}"
+        store = f"teacher_store.directory={quote(self.store)}"
         return [*launcher, *self.command(trial), f"hydra.sweep.subdir={trial.candidate}", "trial=true", store]
 
     def _slip(self, trial: Trial) -> Slip:
@@ -206,10 +212,4 @@ def _verdict(error: BaseException) -> str:
         return str(error)
     if "Timeout" in type(error).__name__:
         return "the job took longer than the launcher's time limit"
-    return f"the job's process died: {reason(error).partition('. ')[0]}"
-
-
-def _callbacks(config: DictConfig) -> Any:
-    from hydra._internal.callbacks import Callbacks
-
-    return Callbacks(config)
+    return f"the job's process died: {first_line(error).partition('. ')[0]}"

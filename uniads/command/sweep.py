@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from rich.console import Console
 
-from uniads.command.search_setup import Setup
+from uniads.bridge.search_settings import search_settings
+from uniads.command.search_setup import build_setup
 from uniads.error import UserError
 from uniads.export.sweep import sweeps, write
 from uniads.report.comparison.equal import equal_sheet, of_ledger, of_results
@@ -29,9 +31,11 @@ def main(cfg: DictConfig) -> None:
         sheet.write(directory)
         console.print(sheet.markdown(), highlight=False, soft_wrap=True, markup=False)
         return
-    setup = Setup.of(cfg)
+    loader = GlobalHydra.instance().config_loader()
+    settings = search_settings(cfg, loader)
+    setup = build_setup(settings, loader)
     made = sweeps(
-        setup.space, setup.schedule, cfg.search.candidates, setup.launch.overrides, setup.target, cfg.seed, directory
+        setup.space, settings.schedule, settings.candidates, settings.overrides, setup.target, cfg.seed, directory
     )
     for path in write(made, directory):
         console.print(f"wandb sweep {path}", highlight=False, soft_wrap=True)

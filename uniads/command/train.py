@@ -2,40 +2,45 @@
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 
-from hydra.utils import instantiate
 from omegaconf import DictConfig
 from rich.console import Console
 
+from uniads.bridge.configuration import training_settings
 from uniads.error import UserError
 from uniads.outcome import Outcome
-from uniads.teacher.assistants import as_teacher
+from uniads.settings import TrainingSettings
 from uniads.terminal.opening import answer_lines, data_lines, teacher_lines
 from uniads.terminal.table import outcome_table
-from uniads.training.fit import Parts, data_for, fit
+from uniads.training.fit import fit
+from uniads.training.parts import Parts, load_data
 
 
 def main(cfg: DictConfig) -> None:
     """Train one student."""
-    train(cfg, Console())
+    train(training_settings(cfg), Console())
 
 
-def train(cfg: DictConfig, console: Console) -> Outcome:
-    """Train as configured, show what came out, and leave it in ``outcome.json``."""
-    loss = instantiate(cfg.distiller).formula()
-    for line in [*data_lines(data_for(cfg), cfg.recipe.batch_size), f"loss     {loss}"]:
+def train(settings: TrainingSettings, console: Console) -> Outcome:
+    """Train, show what came out, and leave it in ``outcome.json``.
+
+    Raises:
+        UserError: it can't be trained like that, or the training was stopped as hopeless.
+    """
+    formula = settings.distiller().formula()
+    for line in [*data_lines(load_data(settings), settings.recipe.batch_size), f"loss     {formula}"]:
         console.print(line, highlight=False, soft_wrap=True, markup=False)
     with console.status("teacher: loading, or training it on first use") as status:
 
-        def ready(parts: Parts) -> None:
+        def show_teacher(parts: Parts) -> None:
             status.stop()
             if parts.teacher:
-                for line in [*teacher_lines(as_teacher(cfg), parts.teacher, parts.data), *answer_lines(cfg)]:
+                lines = teacher_lines(parts.teacher, parts.data, settings.teacher.recipe.epochs)
+                for line in [*lines, *answer_lines(settings)]:
                     console.print(line, highlight=False, soft_wrap=True, markup=False)
 
-        outcome = fit(cfg, ready)
-    directory = Path(cfg.paths.run_dir)
+        outcome = fit(settings, show_teacher)
+    directory = settings.directory
     (directory / "outcome.json").write_text(json.dumps(asdict(outcome), indent=2) + "\n")
     console.print(outcome_table(outcome))
     console.print(f"student, checkpoints and outcome.json: {directory}", highlight=False, soft_wrap=True)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from uniads.knowledge import Batch, Knowledge
 from uniads.model.base import Network, laid_out
 
-Teacher = Callable[[Batch, int], Knowledge]
+TeacherSource = Callable[[Batch, int], Knowledge]
 """The knowledge of a batch of the given epoch, from 0."""
 
 DEFAULT, GRAPHS = "default", "reduce-overhead"

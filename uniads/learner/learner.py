@@ -13,7 +13,7 @@ from torchmetrics.classification import MulticlassAccuracy
 from uniads.distiller.base import Distiller
 from uniads.error import UserError
 from uniads.knowledge import Batch, Knowledge
-from uniads.learner.frozen import Teacher
+from uniads.learner.frozen import TeacherSource
 from uniads.model.base import Network, laid_out
 from uniads.recipe import Recipe
 
@@ -45,7 +45,7 @@ class Learner(LightningModule):
         recipe: Recipe,
         epochs: int,
         num_classes: int,
-        teacher: Teacher | None = None,
+        teacher: TeacherSource | None = None,
     ) -> None:
         super().__init__()
         if distiller.needs_teacher and teacher is None:
@@ -68,26 +68,26 @@ class Learner(LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         # First the teacher: while the student waits for its backward pass, torch would record a graph of the teacher
         # anew at every call, and a store may ask for a whole epoch here.
-        taught = self._taught(batch)
-        student = self._known(batch)
+        teacher = self._ask_teacher(batch)
+        student = self._ask_student(batch)
         task = F.cross_entropy(student.logits.float(), batch.label)
-        terms: dict[str, Tensor] = {} if self.distiller.over else self.distiller(student, taught or student, batch)
+        terms: dict[str, Tensor] = {} if self.distiller.over else self.distiller(student, teacher or student, batch)
         loss = (1.0 if self.distiller.over else self.distiller.task) * task + sum(terms.values())
-        self._note({"loss": loss, "task": task, **terms}, len(batch.label))
+        self._add_to_sums({"loss": loss, "task": task, **terms}, len(batch.label))
         return {"loss": loss, "task": task.detach()}
 
-    def _taught(self, batch: Batch) -> Knowledge | None:
-        """What the teacher says; None where nobody wants to hear it."""
+    def _ask_teacher(self, batch: Batch) -> Knowledge | None:
+        """The teacher's knowledge of a batch; None where no term looks at it."""
         wanted = self.distiller.needs_teacher and not self.distiller.over
         return self.teacher(batch, self.current_epoch) if self.teacher and wanted else None
 
-    def _known(self, batch: Batch) -> Knowledge:
+    def _ask_student(self, batch: Batch) -> Knowledge:
         image = batch.image.contiguous(memory_format=self._layout)
         compiled = not self.graphs or (self.training and len(image) == self.recipe.batch_size)
         knowledge: Knowledge = self.student(image) if compiled else self.student.forward(image)
         return knowledge
 
-    def _note(self, values: dict[str, Tensor], images: int) -> None:
+    def _add_to_sums(self, values: dict[str, Tensor], images: int) -> None:
         """Sum up on the device; reading a value here would wait for the device in every step."""
         for name, value in values.items():
             self._sums[name] = self._sums.get(name, torch.zeros_like(value)) + images * value.detach()
@@ -106,7 +106,7 @@ class Learner(LightningModule):
         self._score(batch, "test")
 
     def _score(self, batch: Batch, part: str) -> None:
-        logits = self._known(batch).logits.float()
+        logits = self._ask_student(batch).logits.float()
         self.loss.update(F.cross_entropy(logits, batch.label, reduction="none"))
         self.acc1.update(logits, batch.label)
         self.log_dict({f"{part}/loss": self.loss, f"{part}/acc1": self.acc1}, on_step=False, on_epoch=True)

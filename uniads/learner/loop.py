@@ -7,15 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from hydra.utils import instantiate
-from omegaconf import DictConfig
 from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from uniads.data.base import Data
-from uniads.error import UserError
 from uniads.learner.learner import Learner
 from uniads.learner.quiet import hush
+from uniads.settings import TrainerSettings
 
 EVAL_BATCH = 256
 
@@ -41,36 +39,22 @@ class Trained:
     best: dict[str, torch.Tensor] | None = None
 
 
-def device_of(settings: DictConfig) -> torch.device:
-    """The device that a trainer with these settings uses.
-
-    Raises:
-        UserError: a GPU is asked for and there is none.
-    """
-    wanted = str(settings.accelerator)
-    if wanted in ("gpu", "cuda") and not torch.cuda.is_available():
-        raise UserError(f"trainer.accelerator={wanted} asks for a GPU, and there is none; use auto or cpu")
-    return torch.device("cuda" if wanted in ("auto", "gpu", "cuda") and torch.cuda.is_available() else "cpu")
-
-
-def quiet_trainer(settings: DictConfig, **more: Any) -> Trainer:
+def build_quiet_trainer(settings: TrainerSettings, **more: Any) -> Trainer:
     """A trainer that prints nothing and writes nothing."""
-    return _trainer(settings, logger=False, enable_checkpointing=False, enable_progress_bar=False, **more)
+    return _build_trainer(settings, logger=False, enable_checkpointing=False, enable_progress_bar=False, **more)
 
 
-def _trainer(settings: DictConfig, **more: Any) -> Trainer:
+def _build_trainer(settings: TrainerSettings, **more: Any) -> Trainer:
     hush()  # Lightning sets the level of its notices when it is imported, after the command has set it
-    device_of(settings)  # or Lightning would say less about a GPU that is missing
-    trainer: Trainer = instantiate(settings, **more)
-    return trainer
+    return settings.trainer(**more)
 
 
 def score(
-    learner: Learner, data: Data, part: str, settings: DictConfig, trainer: Trainer | None = None
+    learner: Learner, data: Data, part: str, settings: TrainerSettings, trainer: Trainer | None = None
 ) -> dict[str, float]:
     """Loss (nats) and top-1 accuracy (0 to 1) of a learner's student on ``val`` or ``test``."""
-    trainer = trainer or quiet_trainer(settings)
-    loader = getattr(data, part)(EVAL_BATCH, device_of(settings))
+    trainer = trainer or build_quiet_trainer(settings)
+    loader = getattr(data, part)(EVAL_BATCH, settings.device)
     run = trainer.validate if part == "val" else trainer.test
     (scores,) = run(learner, loader, verbose=False)
     return {"loss": scores[f"{part}/loss"], "acc1": scores[f"{part}/acc1"]}
@@ -79,7 +63,7 @@ def score(
 def train_quietly(
     learner: Learner,
     data: Data,
-    settings: DictConfig,
+    settings: TrainerSettings,
     stop_epoch: int,
     checkpoint: Path | None,
     callbacks: Sequence[Callback],
@@ -89,14 +73,14 @@ def train_quietly(
     Args:
         learner: its student and adapters are trained in place.
         data: images.
-        settings: the ``trainer`` group.
+        settings: of the trainer.
         stop_epoch: epochs in all, those before the checkpoint included.
         checkpoint: read at the start and replaced at the end; None to keep nothing.
         callbacks: such as the rejection of hopeless trainings.
     """
-    trainer = quiet_trainer(settings, max_epochs=stop_epoch, limit_val_batches=0, callbacks=list(callbacks))
+    trainer = build_quiet_trainer(settings, max_epochs=stop_epoch, limit_val_batches=0, callbacks=list(callbacks))
     start = checkpoint if checkpoint and checkpoint.exists() else None
-    trainer.fit(learner, data.train(learner.recipe.batch_size, device_of(settings)), ckpt_path=start)
+    trainer.fit(learner, data.train(learner.recipe.batch_size, settings.device), ckpt_path=start)
     if checkpoint:
         partial = checkpoint.with_suffix(".part")
         trainer.save_checkpoint(partial)
@@ -110,7 +94,7 @@ def train_quietly(
 def train_visibly(
     learner: Learner,
     data: Data,
-    settings: DictConfig,
+    settings: TrainerSettings,
     stop_epoch: int,
     directory: Path,
     callbacks: Sequence[Callback],
@@ -124,8 +108,8 @@ def train_visibly(
         directory, filename="best", monitor="val/acc1" if data.holdout else None, mode="max", save_last=True,
         enable_version_counter=False,
     )  # fmt: skip
-    device = device_of(settings)
-    trainer = _trainer(settings, max_epochs=stop_epoch, logger=logger, callbacks=[*callbacks, keep])
+    device = settings.device
+    trainer = _build_trainer(settings, max_epochs=stop_epoch, logger=logger, callbacks=[*callbacks, keep])
     last = directory / "last.ckpt"
     trainer.fit(
         learner,

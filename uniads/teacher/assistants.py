@@ -1,132 +1,90 @@
 """Teacher assistants: the pair's teacher teaches the first, each one the next, and the last one the student.
 
 ``+assistant=resnet56``, or a chain ``+assistant=[resnet56,resnet32]``. An assistant learns with ``teacher.distiller``
-and ``teacher.recipe``, the whole of it, from ``teacher.seed``. It is trained on first use and kept beside the teachers.
+and ``teacher.recipe``, the whole of it, from ``teacher.seed``. It is trained on first use and stored beside the
+teachers.
 
 Source: Mirzadeh et al., arXiv:1902.03393; its public code averages the KL divergence over classes too, and
 its learning rate never takes the first of its three values. Here every step is the distiller that it is named.
 """
 
-import json
-from difflib import get_close_matches
-from functools import lru_cache
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import pytorch_lightning as pl
-from hydra.utils import instantiate
-from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 
+from uniads.blueprint import Blueprint
+from uniads.cache import shared
 from uniads.data.base import Data
-from uniads.distiller.base import Distiller
 from uniads.distiller.context import context_for
-from uniads.error import UnknownNameError, UserError
+from uniads.error import UserError
 from uniads.learner.frozen import Frozen
 from uniads.learner.learner import Learner
 from uniads.model import checkpoint
-from uniads.options import conf_dir, options
-from uniads.teacher.provider import Teacher, kept, new_network, store_key, teacher_facts, teacher_for
+from uniads.model.base import Network
+from uniads.settings import TrainingSettings
+from uniads.teacher.provider import (
+    Teacher,
+    build_network,
+    hash_facts,
+    load_or_train,
+    load_or_train_network,
+    teacher_key,
+    training_facts,
+)
 
 
-def assistants(cfg: DictConfig) -> list[DictConfig]:
-    """The assistants' networks, the teacher's own pupil first; none where ``assistant`` is not given.
-
-    An entry is an option of the group ``model``, or a network's configuration, as ``+model@assistant=...`` gives it.
-
-    Raises:
-        UnknownNameError: an entry names no network.
-    """
-    given = OmegaConf.select(cfg, "assistant")
-    entries = list(given) if isinstance(given, ListConfig) else [given] if given is not None else []
-    return [entry if isinstance(entry, DictConfig) else _option(str(entry)) for entry in entries]
-
-
-def _option(name: str) -> DictConfig:
-    known = options("model")
-    if name not in known:
-        near = get_close_matches(name, known, n=3)
-        hint = f"Did you mean {' or '.join(near)}?" if near else f"There are: {', '.join(known)}."
-        raise UnknownNameError(f"assistant {name!r} is no network. {hint} One of your own: +model@assistant=NAME")
-    config = OmegaConf.load(conf_dir() / "model" / f"{name}.yaml")
-    assert isinstance(config, DictConfig)
-    return config
-
-
-def last_teacher(cfg: DictConfig, data: Data) -> Teacher:
+def find_teacher(settings: TrainingSettings, data: Data) -> Teacher:
     """Who teaches the student: the last assistant, or the pair's teacher where there is none.
 
-    A stored assistant is taken as it is; only for one that has to be trained those before it are looked up.
+    A stored assistant is taken as it is. Only for one that has to be trained are those before it looked up.
 
     Raises:
-        UnknownNameError: an assistant is no network.
         UserError: ``teacher.distiller`` asks no teacher, or a teacher can't be had.
     """
-    return _taught(cfg, data, assistants(cfg))
+    return _find_last(settings, data, settings.teacher.assistants)
 
 
-def _taught(cfg: DictConfig, data: Data, models: list[DictConfig]) -> Teacher:
-    """The last of these assistants."""
-    if not models:
-        return teacher_for(cfg, data)
-    *before, model = models
-    distiller: Distiller = instantiate(_lesson(cfg))
+def _find_last(settings: TrainingSettings, data: Data, assistants: Sequence[Blueprint[Network]]) -> Teacher:
+    """The last of these assistants; without one, the pair's teacher."""
+    if not assistants:
+        return load_or_train(settings, data)
+    *before, model = assistants
+    recipe, seed = settings.teacher.recipe, settings.teacher.seed
+    distiller = settings.teacher.distiller()
     if not distiller.needs_teacher:
         raise UserError("teacher.distiller asks no teacher, so an assistant would learn nothing from it; try kd")
 
-    def learner(images: Data) -> Learner:
-        teacher = _taught(cfg, data, before).network
-        pl.seed_everything(cfg.teacher.seed, verbose=False)
-        student, recipe = new_network(model, images), instantiate(cfg.teacher.recipe)
-        distiller.adapt(context_for(student, teacher, images, recipe.batch_size, lambda: new_network(model, images)))
+    def build_learner(images: Data) -> Learner:
+        teacher = _find_last(settings, data, before).network
+        pl.seed_everything(seed, verbose=False)
+        student = build_network(model, images)
+        distiller.adapt(context_for(student, teacher, images, recipe.batch_size, lambda: build_network(model, images)))
         return Learner(student, distiller, recipe, recipe.epochs, images.num_classes, Frozen(teacher))
 
-    return kept(cfg, model, chain_key(cfg, models), data, learner, cfg.teacher.recipe.epochs)
+    key = teaching_key(settings, assistants)
+    return load_or_train_network(settings, model, key, data, build_learner, recipe.epochs)
 
 
-def chain_key(cfg: DictConfig, models: list[DictConfig]) -> str:
-    """A short hash of all that the last of these assistants depends on; without one, of the pair's teacher."""
-    if not models:
-        return store_key(cfg) if cfg.teacher.checkpoint is None else _digest(cfg.teacher.checkpoint)
-    *before, model = models
-    facts: dict[str, Any] = teacher_facts(cfg, model)
-    lesson = OmegaConf.to_container(_lesson(cfg), resolve=True)
-    plain = json.dumps({**facts, "distiller": lesson, "teacher": chain_key(cfg, before)}, sort_keys=True)
-    return sha256(plain.encode()).hexdigest()[:12]
+def teaching_key(settings: TrainingSettings, assistants: Sequence[Blueprint[Network]]) -> str:
+    """A short hash of everything that the last of these assistants depends on; without one, of the pair's teacher."""
+    if not assistants:
+        file = settings.teacher.checkpoint
+        return teacher_key(settings) if file is None else hash_file(file)
+    *before, model = assistants
+    facts = training_facts(settings, model)
+    lesson = dict(settings.teacher.distiller.facts)
+    return hash_facts({**facts, "distiller": lesson, "teacher": teaching_key(settings, before)})
 
 
-def _lesson(cfg: DictConfig) -> DictConfig:
-    """``teacher.distiller`` with the teacher's seed where it asks for the training's."""
-    own = cfg.copy()
-    with open_dict(own):
-        own.seed = cfg.teacher.seed
-    lesson = own.teacher.distiller
-    assert isinstance(lesson, DictConfig)
-    return lesson
-
-
-def as_teacher(cfg: DictConfig) -> DictConfig:
-    """The configuration with the last assistant in the teacher's place, to show who teaches the student."""
-    shown = cfg.copy()
-    for model in assistants(cfg):
-        with open_dict(shown):
-            shown.teacher.model = model
-    return shown
-
-
-def _digest(file: str) -> str:
-    """A short hash of a file's content.
+def hash_file(file: Path) -> str:
+    """A short hash of a file's contents; read again only when the file has changed.
 
     Raises:
         MissingFileError: there is no such file.
     """
-    path = Path(file)
-    if not path.is_file():
-        checkpoint.read(path)  # which says so
-    return _content(path, path.stat().st_mtime_ns)
-
-
-@lru_cache(maxsize=8)
-def _content(path: Path, changed: int) -> str:
-    """The hash of a file as it was when it was last changed."""
-    return sha256(path.read_bytes()).hexdigest()[:12]
+    if not file.is_file():
+        checkpoint.read(file)  # which says so
+    changed = (str(file.resolve()), file.stat().st_mtime_ns, file.stat().st_size)
+    return shared.get("file", changed, lambda: sha256(file.read_bytes()).hexdigest()[:12], size=8)

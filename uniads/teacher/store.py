@@ -12,7 +12,7 @@ from torch import Tensor
 from uniads.data.loader import Loader
 from uniads.error import UserError
 from uniads.knowledge import Batch, Knowledge
-from uniads.learner.frozen import Teacher
+from uniads.learner.frozen import TeacherSource
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 AUTO = "auto"
@@ -99,7 +99,7 @@ class TeacherStore:
 
     def __init__(
         self,
-        teacher: Teacher,
+        teacher: TeacherSource,
         directory: Path,
         loader: Loader,
         taps: Sequence[int] = (),

@@ -3,10 +3,10 @@
 from math import sqrt
 
 import torch
-from omegaconf import DictConfig
 
 from uniads.data.base import Data
 from uniads.options import options
+from uniads.settings import TrainingSettings
 from uniads.teacher.provider import Teacher, published_acc1
 from uniads.teacher.source import answer_dtype
 
@@ -24,22 +24,22 @@ def data_lines(data: Data, batch_size: int) -> list[str]:
     ]
 
 
-def teacher_lines(cfg: DictConfig, teacher: Teacher, data: Data) -> list[str]:
+def teacher_lines(teacher: Teacher, data: Data, epochs: int) -> list[str]:
     """The teacher, its size and accuracy, where its weights are from, and a warning if it is worse than published.
 
     Args:
-        cfg: of the command.
         teacher: what the student learns from, its accuracy measured.
         data: what it was measured on.
+        epochs: of a teacher's recipe.
     """
     assert teacher.val_acc1 is not None
     source = "trained just now, kept in" if teacher.trained else "from"
     seen = ", which may have been trained on those images" if teacher.foreign else ""
-    published = published_acc1(cfg.teacher.model, data)
+    published = published_acc1(teacher.model.facts, data)
     known = "" if published is None else f"; published: {published:.2%} on the test set"
     params = sum(parameter.numel() for parameter in teacher.network.parameters())
     line = (
-        f"teacher  {cfg.teacher.model._target_.rpartition('.')[2]}: {params:,} parameters, "
+        f"teacher  {teacher.model.name}: {params:,} parameters, "
         f"validation accuracy {teacher.val_acc1:.2%} ({source} {teacher.file}{seen}){known}"
     )
     if published is None or not clearly_below(teacher.val_acc1, published, len(data.val(1).index)):
@@ -48,19 +48,19 @@ def teacher_lines(cfg: DictConfig, teacher: Teacher, data: Data) -> list[str]:
         "check that the file is the published one, and its data.mean, data.std and order of classes; "
         f"its test accuracy: python -m uniads.evaluate checkpoint={teacher.file} +model@model=NAME part=test"
         if teacher.foreign
-        else f"it was trained for {cfg.teacher.recipe.epochs} epochs as teacher.recipe and trainer say; "
+        else f"it was trained for {epochs} epochs as teacher.recipe and trainer say; "
         "train it longer, or give teacher.checkpoint=FILE"
     )
     return [line, f"         warning: this teacher is clearly worse than the published one; {advice}"]
 
 
-def answer_lines(cfg: DictConfig) -> list[str]:
+def answer_lines(settings: TrainingSettings) -> list[str]:
     """In which precision the teacher answers, if it is not its own.
 
     Args:
-        cfg: of the training.
+        settings: of the training.
     """
-    dtype = answer_dtype(cfg)
+    dtype = answer_dtype(settings)
     if dtype == torch.float32:
         return []
     name = str(dtype).removeprefix("torch.")

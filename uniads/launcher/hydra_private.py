@@ -1,4 +1,9 @@
-"""A job's configuration, put together from parts that Hydra composes once a process."""
+"""All private use of Hydra, in one file: pinned to ``hydra-core>=1.3,<1.4``.
+
+* ``Composition`` puts a job's configuration together from parts that Hydra composes once a process.
+* ``build_callbacks`` makes what a launcher's context needs. Without it no launcher can be set up from Python.
+* ``job_error`` reads an error without raising it. Without it one failed job would hide the answers of its batch.
+"""
 
 from copy import deepcopy
 from dataclasses import dataclass
@@ -7,12 +12,16 @@ from itertools import pairwise
 from os import getcwd
 from typing import Any, NamedTuple, final
 
+from hydra._internal.callbacks import Callbacks
 from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
+from hydra.core.utils import JobReturn
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+
+from uniads.cache import shared
 
 PLAIN = ("hydra.sweep.", "hydra.run.", "hydra.launcher.")
 """Hydra's own settings that change nothing but themselves."""
@@ -31,7 +40,7 @@ class Frame(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Sorted:
+class SortedOverrides:
     """The overrides of a job by what they do.
 
     Attributes:
@@ -58,14 +67,14 @@ class Composition(ConfigLoaderImpl):
     def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
         """The configuration of a job."""
         try:
-            made = self._composed(master_config, [*master_config.hydra.overrides.hydra, *sweep_overrides])
+            made = self._compose(master_config, [*master_config.hydra.overrides.hydra, *sweep_overrides])
         except HydraException:
             made = None  # composed again as a whole, its message names what the user wrote
         return made or super().load_sweep_config(master_config, sweep_overrides)
 
-    def _composed(self, master: DictConfig, overrides: list[str]) -> DictConfig | None:
-        parsed = [_parsed(override) for override in overrides]
-        mine = self._sorted(parsed)
+    def _compose(self, master: DictConfig, overrides: list[str]) -> DictConfig | None:
+        parsed = [_parse(override) for override in overrides]
+        mine = self._sort(parsed)
         if mine is None:
             return None
         frame = self._frame(str(master.hydra.job.config_name), mine.frame)
@@ -77,11 +86,11 @@ class Composition(ConfigLoaderImpl):
             OmegaConf.update(cfg, str(pick.package), deepcopy(option), merge=False)
             cfg.hydra.runtime.choices[pick.get_key_element()] = pick.value()
         self._apply_overrides_to_config(list(mine.values), cfg)
-        _signed(cfg, parsed)
+        _sign(cfg, parsed)
         OmegaConf.copy_cache(from_config=master, to_config=cfg)
         return cfg
 
-    def _sorted(self, overrides: list[Override]) -> Sorted | None:
+    def _sort(self, overrides: list[Override]) -> SortedOverrides | None:
         """The overrides by what they do; None if some of them need Hydra."""
         frame, picks, values = [], [], []
         for override in overrides:
@@ -97,21 +106,21 @@ class Composition(ConfigLoaderImpl):
         places = sorted(f"{pick.package}." for pick in picks)
         nested = any(after.startswith(before) for before, after in pairwise(places))
         special = any(place.startswith("_") or ":" in place for place in places)
-        return None if nested or special else Sorted(tuple(frame), tuple(picks), tuple(values))
+        return None if nested or special else SortedOverrides(tuple(frame), tuple(picks), tuple(values))
 
     def _frame(self, name: str, overrides: tuple[str, ...]) -> Frame:
         key = (str(self.config_search_path), name, overrides)
-        if key not in _frames:
+
+        def compose() -> Frame:
             cfg = self.load_configuration(name, list(overrides), RunMode.RUN)
-            chosen = self.compute_defaults_list(name, list(overrides), RunMode.RUN).defaults
-            _frames[key] = Frame(
-                cfg,
-                [
-                    (str(each.config_path), str(each.package), self._load_single_config(each, self.repository).config)
-                    for each in chosen
-                ],
-            )
-        return _frames[key]
+            options = self.compute_defaults_list(name, list(overrides), RunMode.RUN).defaults
+            files = [
+                (str(each.config_path), str(each.package), self._load_single_config(each, self.repository).config)
+                for each in options
+            ]
+            return Frame(cfg, files)
+
+        return shared.get("frame", key, compose, size=32)
 
     def _option(self, frame: Frame, pick: Override) -> Any:
         """What a picked option puts in its place; None if that is not simply what its file holds."""
@@ -127,23 +136,32 @@ class Composition(ConfigLoaderImpl):
     def _file(self, path: str) -> Any:
         """What an option's file holds; None if it is elsewhere, brings options of its own, or there is none."""
         key = (str(self.config_search_path), path)
-        if key not in _files:
+
+        def read() -> Any:
             found = self.repository.load_config(path)
             alone = found is not None and not found.defaults_list and not found.header.get("package")
-            _files[key] = found.config if found is not None and alone and OmegaConf.is_dict(found.config) else None
-        return _files[key]
+            return found.config if found is not None and alone and OmegaConf.is_dict(found.config) else None
+
+        return shared.get("option", key, read, size=1024)
 
 
-_frames: dict[tuple[str, str, tuple[str, ...]], Frame] = {}
-_files: dict[tuple[str, str], Any] = {}
+def build_callbacks(config: DictConfig) -> Callbacks:
+    """Hydra's callbacks, as the context of a launcher needs them."""
+    return Callbacks(config)
+
+
+def job_error(job: JobReturn) -> BaseException | None:
+    """What a job raised, without raising it; None where it returned."""
+    value = job._return_value
+    return value if isinstance(value, BaseException) else None
 
 
 @lru_cache(maxsize=4096)
-def _parsed(override: str) -> Override:
+def _parse(override: str) -> Override:
     return OverridesParser.create().parse_override(override)
 
 
-def _signed(cfg: DictConfig, overrides: list[Override]) -> None:
+def _sign(cfg: DictConfig, overrides: list[Override]) -> None:
     """Write down what a configuration was asked for, as Hydra does."""
     task = [override for override in overrides if not override.is_hydra_override()]
     cfg.hydra.overrides.task = [override.input_line for override in task]

@@ -12,8 +12,8 @@ from hydra.errors import ConfigCompositionException, HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from uniads.bridge.composition import Composition
-from uniads.bridge.space import space_for
+from tests.journey import search_space
+from uniads.launcher.hydra_private import Composition
 from uniads.options import conf_dir
 
 PAIR = "+pair=wrn40_2-wrn16_2"
@@ -34,7 +34,7 @@ class Composers:
 
     def put_together(self, *overrides: str) -> DictConfig | None:
         """None if it is left to Hydra."""
-        return self.mine._composed(self.master, [*self.master.hydra.overrides.hydra, *overrides])
+        return self.mine._compose(self.master, [*self.master.hydra.overrides.hydra, *overrides])
 
     def alike(self, *overrides: str) -> None:
         made = self.put_together(*overrides)
@@ -61,8 +61,7 @@ def composers() -> Iterator[Composers]:
 def test_random_candidates_get_hydras_configuration(composers: Composers, space: str) -> None:
     search = composers.hydra.load_configuration("search", [PAIR, f"space={space}"], RunMode.RUN)
     base = [*search.space.base, PAIR]
-    shared = composers.hydra.load_configuration("train", base, RunMode.RUN)
-    points = space_for(search, shared, composers.hydra, set(), SHAPE)
+    points = search_space(PAIR, f"space={space}", shape=SHAPE).space
     random = Random(0)
     for seed in range(2):
         genome = tuple(random.randrange(len(dimension.values)) for dimension in points.dimensions)

@@ -12,12 +12,20 @@ from typing import Any, final
 from hydra.errors import InstantiationException
 from omegaconf import DictConfig
 
+from uniads.bridge.configuration import training_settings
+from uniads.error import UserError
 from uniads.launcher.slip import Answer, Slip
 from uniads.launcher.worker import leave_with_parent
 from uniads.outcome import Outcome
+from uniads.training.fit import fit
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """Errors of a disk, a quota or a file that is full. They say nothing about the candidate."""
+
+
+def train_configured(cfg: DictConfig) -> Outcome:
+    """Train one student as a configuration says: what the jobs of a search do."""
+    return fit(training_settings(cfg))
 
 
 @final
@@ -33,8 +41,8 @@ class Job:
 
     train: Callable[[DictConfig], Outcome]
 
-    def __call__(self, cfg: DictConfig) -> Answer:
-        """Run the job that ``cfg.paths.run_dir`` and ``cfg.stop_epoch`` name.
+    def __call__(self, cfg: DictConfig) -> None:
+        """Run the job that ``cfg.paths.run_dir`` and ``cfg.stop_epoch`` name. Its answer is a file in that directory.
 
         Raises:
             KeyboardInterrupt: on Ctrl-C.
@@ -48,7 +56,6 @@ class Job:
                 slip.sign()
                 slip.write(self._answer(cfg, slip))
             slip.tidy()
-        return slip.read()
 
     def _answer(self, cfg: DictConfig, slip: Slip) -> Answer:
         try:
@@ -65,19 +72,23 @@ class Job:
                 # Without the original, which other processes may be unable to read.
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(slip.folder)) from None
             slip.error.write_text(traceback.format_exc())
-            return {"failed": reason(error)}
+            return {"failed": first_line(error)}
 
 
-def reason(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
     """The first line of an error, or of what Hydra wraps in its own, as a row's reason."""
     if isinstance(error, InstantiationException) and error.__cause__:
         error = error.__cause__
     if isinstance(error, SystemExit):
         return f"the training left with exit code {error.code}"
     first = (str(error).strip().splitlines() or [""])[0]
+    if isinstance(error, UserError) and first:
+        return first
     return f"{type(error).__name__}: {first}" if first else f"the training raised {type(error).__name__}"
 
 
 def is_full(error: Any) -> bool:
     """Whether an error means that a disk is full. Torch has no error of its own for it."""
-    return (isinstance(error, OSError) and error.errno in FULL) or "PytorchStreamWriter failed writing" in str(error)
+    if isinstance(error, OSError) and error.errno in FULL_DISK:
+        return True
+    return "PytorchStreamWriter failed writing" in str(error)

@@ -1,0 +1,171 @@
+"""The border: from a composed configuration to settings. Below it nobody knows of Hydra or OmegaConf."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
+
+from uniads.blueprint import Blueprint
+from uniads.error import UserError, unknown
+from uniads.options import compose, option_facts, options
+from uniads.settings import StoreSettings, TeacherSettings, TrainerSettings, TrainingSettings
+
+
+def configure(*overrides: str) -> TrainingSettings:
+    """The settings of one training, from Python: ``configure("+pair=resnet56-resnet20", "distiller=kd", "epochs=2")``.
+
+    They are what ``python -m uniads.train`` with the same arguments has. It works inside another Hydra application,
+    too. Give them to ``uniads.fit``.
+
+    Args:
+        overrides: as on the command line. Without ``paths.run_dir=DIR`` results go into a new folder under
+            ``paths.output_dir``.
+
+    Raises:
+        UserError: a value is out of its range, or a name is unknown.
+        HydraException: an option or a key is unknown.
+    """
+    cfg = compose("train", overrides)
+    if not any(override.lstrip("+").startswith("paths.run_dir=") for override in overrides):
+        cfg.paths.run_dir = cfg.hydra.run.dir
+    return training_settings(cfg)
+
+
+def training_settings(cfg: DictConfig) -> TrainingSettings:
+    """The settings of one training.
+
+    Args:
+        cfg: composed from ``conf/train.yaml``.
+
+    Raises:
+        UserError: a value is out of its range, or a name is unknown.
+        OmegaConfBaseException: a value that is needed is missing, or has the wrong type.
+        InstantiationException: the recipe can't be made.
+    """
+    directory = Path(cfg.paths.run_dir)
+    return TrainingSettings(
+        pair=str(cfg.pair),
+        student=_find_blueprint(cfg, "student"),
+        teacher=_teacher_settings(cfg),
+        distiller=blueprint(cfg.distiller),
+        recipe=instantiate(cfg.recipe, _convert_="all"),
+        data=blueprint(cfg.data),
+        trainer=trainer_settings(cfg.trainer),
+        seed=cfg.seed,
+        schedule_epochs=cfg.epochs,
+        stop_epoch=cfg.stop_epoch,
+        test=cfg.test,
+        trial=cfg.trial,
+        chance=cfg.chance,
+        compile=cfg.compile,
+        threads=cfg.threads,
+        store=_store_settings(cfg, directory),
+        directory=directory,
+        # A trial is quiet and logs nowhere.
+        callbacks=() if cfg.trial else tuple(blueprint(callback) for callback in cfg.callback.values()),
+        logger=blueprint(cfg.logger) if cfg.logger and not cfg.trial else None,
+    )
+
+
+def _teacher_settings(cfg: DictConfig) -> TeacherSettings:
+    teacher = cfg.teacher
+    recipe = instantiate(teacher.recipe, _convert_="all")
+    if not 0 < teacher.stop_epoch <= recipe.epochs:
+        raise UserError(
+            f"teacher.stop_epoch must be above 0 and at most teacher.recipe.epochs={recipe.epochs}, "
+            f"got {teacher.stop_epoch}"
+        )
+    return TeacherSettings(
+        model=_find_blueprint(cfg, "teacher.model"),
+        assistants=_assistants(cfg),
+        checkpoint=None if teacher.checkpoint is None else Path(teacher.checkpoint),
+        train=teacher.train,
+        seed=teacher.seed,
+        recipe=recipe,
+        stop_epoch=teacher.stop_epoch,
+        distiller=_lesson(cfg),
+        dtype=teacher.dtype,
+        compile=teacher.compile,
+        directory=Path(cfg.paths.teacher_dir),
+    )
+
+
+def _store_settings(cfg: DictConfig, directory: Path) -> StoreSettings:
+    """A directory that is given is shared; without one, only a training with ``data.views`` hears an answer twice."""
+    store = cfg.teacher_store
+    own = store.directory is None and cfg.data.views is not None
+    place = directory / "teacher_store" if own else store.directory
+    return StoreSettings(None if place is None else Path(place), own, store.dtype, store.max_gb)
+
+
+def _assistants(cfg: DictConfig) -> tuple[Blueprint[Any], ...]:
+    """The assistants' networks; none where ``assistant`` is not given.
+
+    An entry is an option of the group ``model``, or a network's configuration, as ``+model@assistant=...`` gives it.
+
+    Raises:
+        UnknownNameError: an entry names no network.
+    """
+    given = OmegaConf.select(cfg, "assistant")
+    entries = list(given) if isinstance(given, ListConfig) else [given] if given is not None else []
+    return tuple(blueprint(entry) if isinstance(entry, DictConfig) else _named_network(str(entry)) for entry in entries)
+
+
+def _named_network(name: str) -> Blueprint[Any]:
+    if name not in options("model"):
+        raise unknown("network", name, options("model"), "As an assistant, one of your own: +model@assistant=NAME")
+    return _blueprint_of(option_facts("model", name))
+
+
+def _lesson(cfg: DictConfig) -> Blueprint[Any]:
+    """``teacher.distiller``. Where its values refer to ``seed`` they get the teacher's, not the student's."""
+    own = cfg.copy()
+    with open_dict(own):
+        own.seed = cfg.teacher.seed
+    return blueprint(own.teacher.distiller)
+
+
+def trainer_settings(trainer: DictConfig) -> TrainerSettings:
+    """The settings of Lightning's trainer.
+
+    Raises:
+        UserError: a GPU is asked for and there is none.
+    """
+    return TrainerSettings(blueprint(trainer), find_device(str(trainer.accelerator)))
+
+
+def find_device(accelerator: str) -> torch.device:
+    """The device that a trainer with this accelerator uses.
+
+    Raises:
+        UserError: a GPU is asked for and there is none.
+    """
+    if accelerator in ("gpu", "cuda") and not torch.cuda.is_available():
+        raise UserError(f"trainer.accelerator={accelerator} asks for a GPU, and there is none; use auto or cpu")
+    on_gpu = accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
+    return torch.device("cuda" if on_gpu else "cpu")
+
+
+def _find_blueprint(cfg: DictConfig, key: str) -> Blueprint[Any] | None:
+    """The blueprint at a key; None where nothing is chosen."""
+    found = OmegaConf.select(cfg, key)
+    return None if found is None else blueprint(found)
+
+
+def blueprint(cfg: DictConfig) -> Blueprint[Any]:
+    """The blueprint of what a configuration describes by ``_target_``."""
+    return _blueprint_of(plain(cfg))
+
+
+def _blueprint_of(facts: dict[str, Any]) -> Blueprint[Any]:
+    return Blueprint(facts, partial(instantiate, _convert_="all"))
+
+
+def plain(cfg: DictConfig) -> dict[str, Any]:
+    """A configuration as plain values, references resolved."""
+    facts = OmegaConf.to_container(cfg, resolve=True)
+    assert isinstance(facts, dict)
+    return {str(name): value for name, value in facts.items()}

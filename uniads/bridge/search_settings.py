@@ -1,0 +1,297 @@
+"""The border of a search: from its composed configuration to settings."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.types import RunMode
+from hydra.utils import get_class, instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from uniads.bridge.configuration import plain, training_settings
+from uniads.error import UserError, unknown
+from uniads.search import Algorithm, Rejection, Schedule, Shrinkage, Value
+from uniads.settings import TrainingSettings
+from uniads.transform.base import Transform
+
+SEARCH_ONLY = ("search", "space", "final", "report", "sweep", "launcher", "algorithm", "schedule")
+"""Keys of the search command that a single training does not have, or that choose how its jobs are launched."""
+
+EVERY = "*"
+"""As the values of a dimension: every option of its group."""
+
+
+@dataclass(frozen=True)
+class SpaceSettings:
+    """Where to search.
+
+    Attributes:
+        name: option of the group ``space``.
+        dimensions: values by override key, without the keys that the command line sets.
+        defaults: for each of these keys what it is where no candidate sets it; None where it is an option's place.
+        nodes: the kind of knowledge of each node of the distiller that all candidates share.
+        ranks: for each transform that the space lists, the ranks that it takes with those that it returns.
+        models: the facts of each network that the space lists for the student.
+        base_distiller: the distiller that all candidates have but for those of the warm start.
+        warm_start: published distillers to begin with.
+        max_params: no student above is trained: a number, ``teacher``, ``pair``, or None.
+    """
+
+    name: str
+    dimensions: Mapping[str, Sequence[Value]]
+    defaults: Mapping[str, Any]
+    nodes: Mapping[str, str]
+    ranks: Mapping[str, Mapping[int, int]]
+    models: Mapping[str, Mapping[str, Any]]
+    base_distiller: str
+    warm_start: tuple[str, ...]
+    max_params: int | str | None
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """Everything that a search needs to know.
+
+    Attributes:
+        training: what all trainings share, the space's ``base`` applied.
+        overrides: that make ``training`` out of ``conf/train.yaml``; a candidate's own come after them.
+        launcher: overrides that choose and set the Hydra launcher.
+        space: where to search.
+        data: option of the group ``data``.
+        schedule: the rungs.
+        algorithm: makes the algorithm for a space, a ``start`` and, where it takes one, a ``score``.
+        score: makes the score of genomes that the algorithm takes; None where it takes none.
+        rejection: of outliers; None for none.
+        shrinkage: of sampling weights; None for none.
+        measures: what is minimised by name: the number's ``name`` and its ``target``.
+        candidates: how many candidates are asked for, above 0.
+        max_epochs: after which the search stops; None for no limit.
+        max_seconds: likewise.
+        max_failures: share of a generation, 0 to 1, above which the search stops.
+        seed: of the search.
+        objective: ``train``, or ``replay`` for a recorded ledger.
+        ledger: the ledger to replay.
+        force: whether to go on with a ledger of other settings.
+        final: whether the chosen candidate is trained in full.
+        report: whether a report is written.
+        directory: of this search.
+        facts: the group ``search`` as plain values.
+        config: the whole configuration as plain values, for a log.
+
+    Raises:
+        UserError: a number is out of its range.
+    """
+
+    training: TrainingSettings
+    overrides: tuple[str, ...]
+    launcher: tuple[str, ...]
+    space: SpaceSettings
+    data: str
+    schedule: Schedule
+    algorithm: Callable[..., Algorithm]
+    score: Callable[..., Any] | None
+    rejection: Rejection | None
+    shrinkage: Shrinkage | None
+    measures: Mapping[str, Mapping[str, Any]]
+    candidates: int
+    max_epochs: float | None
+    max_seconds: float | None
+    max_failures: float
+    seed: int
+    objective: str
+    ledger: Path | None
+    force: bool
+    final: bool
+    report: bool
+    directory: Path
+    facts: Mapping[str, Any]
+    config: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        population = self.facts["population"]
+        if population > self.candidates:
+            raise UserError(
+                f"search.population={population} is larger than search.candidates={self.candidates}; "
+                "lower the first or raise the second"
+            )
+        for name in ("candidates", "max_epochs", "max_seconds"):
+            number = getattr(self, name)
+            if number is not None and not number > 0:
+                raise UserError(f"search.{name} must be above 0, got {number}")
+        if not 0 <= self.max_failures <= 1:
+            raise UserError(f"search.max_failures must be a share from 0 to 1, got {self.max_failures}")
+        if self.objective not in ("train", "replay") or (self.objective == "replay") != (self.ledger is not None):
+            raise UserError(
+                "search.objective must be train, or replay with search.ledger=FILE; "
+                f"got {self.objective!r} and {self.facts['ledger']!r}"
+            )
+
+
+def search_settings(cfg: DictConfig, loader: ConfigLoader) -> SearchSettings:
+    """The settings of one search.
+
+    Args:
+        cfg: composed from ``conf/search.yaml``.
+        loader: that composed it; it finds the options of a group, those in ``--config-dir`` included.
+
+    Raises:
+        UserError: a value is out of its range, or a name is unknown.
+        HydraException: what all trainings share can't be composed, or an object can't be made.
+    """
+    hydra, search = HydraConfig.get(), cfg.search
+    passed = _training_overrides(hydra.overrides.task)
+    overrides = [*cfg.space.base, *(str(o.input_line) for o in passed), f"threads={cfg.threads}".lower()]
+    shared = loader.load_configuration("train", overrides, RunMode.RUN)
+    fixed = frozenset(override.get_key_element().lstrip("+~") for override in passed)
+    make = instantiate(search.algorithm, _convert_="all")
+    return SearchSettings(
+        training=training_settings(shared),
+        overrides=tuple(overrides),
+        launcher=_launcher_overrides(),
+        space=_space_settings(cfg, shared, loader, fixed),
+        data=str(hydra.runtime.choices["data"]),
+        schedule=instantiate(search.schedule, _convert_="all"),
+        algorithm=make,
+        score=make.keywords.get("score"),
+        rejection=instantiate(search.rejection, _convert_="all"),
+        shrinkage=instantiate(search.shrinkage, _convert_="all"),
+        measures=plain(search.measures),
+        candidates=search.candidates,
+        max_epochs=search.max_epochs,
+        max_seconds=search.max_seconds,
+        max_failures=search.max_failures,
+        seed=search.seed,
+        objective=search.objective,
+        ledger=None if search.ledger is None else Path(search.ledger),
+        force=search.force,
+        final=cfg.final and search.objective == "train",
+        report=cfg.report,
+        directory=Path(hydra.runtime.output_dir),
+        facts=plain(search),
+        config=plain(cfg),
+    )
+
+
+def _training_overrides(task: Sequence[str]) -> list[Override]:
+    """What the search's command line says of its trainings."""
+    given = OverridesParser.create().parse_overrides(list(task))
+    return [each for each in given if each.key_or_group.split("/")[0].split(".")[0] not in SEARCH_ONLY]
+
+
+def _launcher_overrides() -> tuple[str, ...]:
+    """The launcher of the search command, for its jobs."""
+    hydra = HydraConfig.get()
+    prefixes = ("hydra/launcher", "hydra.launcher")
+    given = [override for override in hydra.overrides.hydra if override.lstrip("+~").startswith(prefixes)]
+    return (f"launcher={hydra.runtime.choices['launcher']}", *given)
+
+
+def _space_settings(cfg: DictConfig, shared: DictConfig, loader: ConfigLoader, fixed: frozenset[str]) -> SpaceSettings:
+    raw = {**_student_genes(cfg, shared.student), **plain(cfg.space.dimensions)}
+    dimensions = {key: _list_values(key, values, loader) for key, values in raw.items() if not _is_set(key, fixed)}
+    transforms = {str(v) for key, values in dimensions.items() if key.startswith("transform@") for v in values}
+    distiller = str(shared.hydra.runtime.choices.distiller)
+    return SpaceSettings(
+        name=str(HydraConfig.get().runtime.choices["space"]),
+        dimensions=dimensions,
+        defaults={key: None if "@" in key else OmegaConf.select(shared, key) for key in dimensions},
+        nodes={str(k): v.source for k, v in shared.distiller.items() if isinstance(v, DictConfig) and "source" in v},
+        ranks=_transform_ranks(sorted({*transforms, "identity"}), loader) if transforms else {},
+        models=_model_facts([str(name) for name in dimensions.get("model@student", ())], loader),
+        base_distiller=distiller,
+        warm_start=_warm_start(cfg.search.warm_start, distiller, loader, "distiller" in fixed),
+        max_params=cfg.search.max_params,
+    )
+
+
+def _student_genes(cfg: DictConfig, student: DictConfig) -> dict[str, Any]:
+    """The values of the student's keys that are searched; a key that is a list in the student gives one for each entry.
+
+    A student that has none of the keys, such as a network of another library, is fixed: it has no genes.
+
+    Raises:
+        UserError: the student has some of the keys but not all.
+    """
+    genes = plain(cfg.space.genes) if cfg.space.get("student") else {}
+    known = [key for key in genes if key in student]
+    missing = [key for key in genes if key not in student]
+    if missing and known:
+        has = ", ".join(str(key) for key in student if key != "_target_")
+        raise UserError(f"space.genes lists {missing[0]!r}, which the student does not have; it has {has}")
+    dimensions = {}
+    for key in known:
+        entries = range(len(student[key])) if OmegaConf.is_list(student[key]) else None
+        names = [f"student.{key}"] if entries is None else [f"student.{key}.{entry}" for entry in entries]
+        dimensions.update({name: genes[key] for name in names if genes[key] is not None})
+    return dimensions
+
+
+def _is_set(key: str, fixed: frozenset[str]) -> bool:
+    """Whether the command line sets a key, or the whole that it is part of."""
+    return any(key == name or key.startswith(f"{name}.") for name in fixed)
+
+
+def _warm_start(names: Sequence[str], base: str, loader: ConfigLoader, fixed: bool) -> tuple[str, ...]:
+    """The published distillers to begin with.
+
+    Raises:
+        UserError: a name is no distiller, or stands there twice, or the command line allows one distiller only.
+    """
+    known = loader.get_group_options("distiller")
+    for name in names:
+        if name not in known:
+            raise unknown("distiller", name, known, "It stands in search.warm_start.")
+    if len(set(names)) < len(names):
+        raise UserError(f"search.warm_start lists a distiller twice: {list(names)}; remove the copy")
+    if names and fixed:
+        raise UserError(
+            f"search.warm_start={list(names)} needs the gene distiller, and the command line sets "
+            f"distiller={base}; remove one of them"
+        )
+    return tuple(names)
+
+
+def _model_facts(names: Sequence[str], loader: ConfigLoader) -> dict[str, Mapping[str, Any]]:
+    """The facts of networks by option."""
+    load = loader.load_configuration
+    return {name: plain(load("train", [f"model@student={name}"], RunMode.RUN).student) for name in names}
+
+
+def _list_values(key: str, values: Any, loader: ConfigLoader) -> list[Value]:
+    """The values of a dimension, every option where ``*`` stands for them.
+
+    Raises:
+        UnknownNameError: a value is no option of the key's group.
+    """
+    if "@" not in key:
+        return [values] if isinstance(values, str | int | float) else list(values)
+    group = key.split("@")[0]
+    known = loader.get_group_options(group)
+    if values == EVERY:
+        return list(known)
+    for value in values:
+        if value not in known:
+            raise unknown(group, value, known, f"It stands in space.dimensions, {key}.")
+    return list(values)
+
+
+def _transform_ranks(names: Sequence[str], loader: ConfigLoader) -> dict[str, dict[int, int]]:
+    """What each transform takes and returns, from its class.
+
+    Raises:
+        UserError: an option of the group is no transform.
+    """
+    chosen = [f"+transform@every.{name}={name}" for name in names]
+    every = loader.load_configuration("train", chosen, RunMode.RUN).every
+    ranks = {}
+    for name, node in every.items():
+        transform = get_class(node._target_)
+        if not issubclass(transform, Transform):
+            raise UserError(f"{transform.__name__} stands in the transform group but is no Transform")
+        ranks[str(name)] = transform.ranks
+    return ranks

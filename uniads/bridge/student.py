@@ -1,0 +1,83 @@
+"""The students of a search: from a point of the space to a network that is not trained."""
+
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from uniads.blueprint import Blueprint
+from uniads.error import unknown
+from uniads.model.base import Network, count_params
+from uniads.search.space import Point, Value
+
+PLACE = "student"
+OPTION = "model@student"
+
+
+class Students:
+    """Builds students for the shape of a data set, and counts their parameters.
+
+    Args:
+        student: the pair's own.
+        models: the facts of networks that a point may choose in its place, by option.
+        shape: ``num_classes`` and ``in_channels``.
+    """
+
+    def __init__(
+        self, student: Blueprint[Network], models: Mapping[str, Mapping[str, Any]], shape: Mapping[str, int]
+    ) -> None:
+        self.student, self.models, self.shape = student, models, shape
+        self._params: dict[tuple[tuple[str, Value], ...], int] = {}
+
+    def build(self, point: Point) -> Network:
+        """The student that a point describes, with fresh weights.
+
+        Args:
+            point: values by override key; those that choose or change the student count.
+        """
+        own = dict(_student_part(point))
+        facts = deepcopy(dict(self.models[str(own.pop(OPTION))] if OPTION in own else self.student.facts))
+        for key, value in own.items():
+            _replace(facts, key.split(".")[1:], value)
+        return replace(self.student, facts=facts)(**self.shape)
+
+    def count(self, point: Point) -> int:
+        """Parameters of the student that a point describes; nothing is trained or drawn to find out."""
+        part = _student_part(point)
+        if part not in self._params:
+            with torch.device("meta"):
+                self._params[part] = count_params(self.build(point))
+        return self._params[part]
+
+    def build_other(self, model: Blueprint[Network]) -> Network:
+        """Another network of the same shape, such as the teacher's, with fresh weights."""
+        return model(**self.shape)
+
+    def count_other(self, model: Blueprint[Network]) -> int:
+        """Parameters of another network of the same shape."""
+        with torch.device("meta"):
+            return count_params(self.build_other(model))
+
+
+def _student_part(point: Point) -> tuple[tuple[str, Value], ...]:
+    return tuple(item for item in point.items() if item[0] == OPTION or item[0].startswith(f"{PLACE}."))
+
+
+def _replace(facts: Any, path: list[str], value: Value) -> None:
+    """Replace what stands at a path of keys and positions.
+
+    Raises:
+        UserError: there is nothing at the path.
+    """
+    *before, last = (int(step) if step.isdigit() else step for step in path)
+    place = facts
+    try:
+        for step in before:
+            place = place[step]
+        place[last]
+    except (LookupError, TypeError):
+        known = [key for key in facts if key != "_target_"]
+        raise unknown("key of the student", ".".join(path), known) from None
+    place[last] = value

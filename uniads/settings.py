@@ -1,0 +1,173 @@
+"""A training's settings as plain values and finished objects. Nothing below the border sees a configuration."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning import Callback, Trainer
+
+from uniads.blueprint import Blueprint
+from uniads.data.base import Data
+from uniads.distiller.base import Distiller
+from uniads.error import UserError
+from uniads.model.base import Network
+from uniads.recipe import Recipe
+
+Compiling = bool | str
+"""True, False, ``auto`` or ``graphs``."""
+
+
+@dataclass(frozen=True)
+class TrainerSettings:
+    """How Lightning trains.
+
+    Attributes:
+        trainer: makes its ``Trainer``; further keywords set callbacks, logger and length.
+        device: where it trains.
+    """
+
+    trainer: Blueprint[Trainer]
+    device: torch.device
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """The trainer's configuration."""
+        return self.trainer.facts
+
+
+@dataclass(frozen=True)
+class TeacherSettings:
+    """Who teaches, and how the teacher comes to its weights.
+
+    Attributes:
+        model: the pair's teacher; None where none is chosen.
+        assistants: networks between teacher and student, the teacher's own pupil first.
+        checkpoint: a file of weights; None: those in ``directory``.
+        train: whether a teacher without stored weights is trained.
+        seed: of its weights and of the order of its data.
+        recipe: of its training.
+        stop_epoch: where its training ends, above 0 and at most ``recipe.epochs``.
+        distiller: what assistants learn with; its seed is the teacher's.
+        dtype: in which it answers: ``float32``, ``bfloat16`` or ``auto``.
+        compile: how it is compiled.
+        directory: where trained teachers are stored.
+    """
+
+    model: Blueprint[Network] | None
+    assistants: tuple[Blueprint[Network], ...]
+    checkpoint: Path | None
+    train: bool
+    seed: int
+    recipe: Recipe
+    stop_epoch: int
+    distiller: Blueprint[Distiller]
+    dtype: str
+    compile: Compiling
+    directory: Path
+
+    @property
+    def chosen_model(self) -> Blueprint[Network]:
+        """The pair's teacher.
+
+        Raises:
+            UserError: none is chosen.
+        """
+        return _chosen("teacher.model", self.model)
+
+
+@dataclass(frozen=True)
+class StoreSettings:
+    """Where the teacher's answers are kept for other trainings or later epochs.
+
+    Attributes:
+        directory: None: they are not kept.
+        own: whether the directory is this training's alone and goes when the training ends.
+        dtype: ``float32``, ``float16``, ``bfloat16`` or ``auto``.
+        max_gb: room, in 10⁹ bytes.
+    """
+
+    directory: Path | None
+    own: bool
+    dtype: str
+    max_gb: float
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """Everything that one training of one student needs.
+
+    Attributes:
+        pair: a name for teacher and student together.
+        student: the network to train; None where none is chosen.
+        teacher: who teaches it.
+        distiller: what it learns with.
+        recipe: optimizer and schedule.
+        data: what it is trained on.
+        trainer: how Lightning trains it.
+        seed: of the student's and the adapters' weights.
+        schedule_epochs: length of the learning-rate schedule.
+        stop_epoch: where the training ends, above 0 and at most ``schedule_epochs``.
+        test: whether the test set is read at the end.
+        trial: quiet, one validation at the end, no test: what a search runs.
+        chance: a student above chance · ln(classes) after its first epoch is stopped; None: never.
+        compile: how the student is compiled.
+        threads: CPU threads of torch; None: torch's own choice.
+        store: where the teacher's answers are kept.
+        directory: where checkpoints, student and outcome are written.
+        callbacks: Lightning's, of a training that is no trial.
+        logger: of a training that is no trial; None for none.
+
+    Raises:
+        UserError: ``stop_epoch`` is out of its range.
+    """
+
+    pair: str
+    student: Blueprint[Network] | None
+    teacher: TeacherSettings
+    distiller: Blueprint[Distiller]
+    recipe: Recipe
+    data: Blueprint[Data]
+    trainer: TrainerSettings
+    seed: int
+    schedule_epochs: int
+    stop_epoch: int
+    test: bool
+    trial: bool
+    chance: float | None
+    compile: Compiling
+    threads: int | None
+    store: StoreSettings
+    directory: Path
+    callbacks: tuple[Blueprint[Callback], ...] = ()
+    logger: Blueprint[Any] | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.stop_epoch <= self.schedule_epochs:
+            raise UserError(
+                f"stop_epoch must be above 0 and at most epochs={self.schedule_epochs}, got {self.stop_epoch}"
+            )
+
+    @property
+    def chosen_student(self) -> Blueprint[Network]:
+        """The network to train.
+
+        Raises:
+            UserError: none is chosen.
+        """
+        return _chosen("student", self.student)
+
+    @property
+    def views(self) -> int | None:
+        """How many augmented views an image has; None for a new one in every epoch."""
+        views: int | None = self.data.facts.get("views")
+        return views
+
+
+def _chosen(key: str, model: Blueprint[Network] | None) -> Blueprint[Network]:
+    if model is None:
+        raise UserError(
+            f"{key} is not chosen; add a pair of networks, such as +pair=wrn40_2-wrn16_2 or +model@{key}=..."
+        )
+    return model

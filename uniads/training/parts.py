@@ -1,0 +1,99 @@
+"""Everything that a training needs, built from its settings."""
+
+from typing import NamedTuple
+
+import pytorch_lightning as pl
+import torch
+
+from uniads.cache import shared
+from uniads.data.base import Data
+from uniads.distiller.base import Distiller
+from uniads.distiller.context import context_for
+from uniads.error import UserError
+from uniads.learner.learner import Learner
+from uniads.model.base import Network
+from uniads.settings import TrainingSettings
+from uniads.teacher.assistants import find_teacher, teaching_key
+from uniads.teacher.provider import Teacher, build_network, with_accuracy
+from uniads.teacher.source import build_source, compile_mode
+
+
+class Parts(NamedTuple):
+    """Everything that a training needs."""
+
+    data: Data
+    student: Network
+    distiller: Distiller
+    learner: Learner
+    teacher: Teacher | None
+
+
+def load_data(settings: TrainingSettings) -> Data:
+    """The data set; read once a process and shared by its trainings."""
+    return shared.get("data", settings.data.key, settings.data, size=4)
+
+
+def build_parts(settings: TrainingSettings) -> Parts:
+    """Build data, teacher, student, distiller and learner. The seed decides the student's and adapters' weights.
+
+    Raises:
+        UserError: they don't fit together, or a teacher can't be had.
+    """
+    _check_compiling(settings)
+    data = load_data(settings)
+    distiller = settings.distiller()
+    _check_networks(settings, data, distiller)
+    teacher = _find_teacher(settings, data) if distiller.needs_teacher else None
+    pl.seed_everything(settings.seed, verbose=False)
+    model = settings.chosen_student
+    student = build_network(model, data)
+    network = teacher.network if teacher else None
+    context = context_for(student, network, data, settings.recipe.batch_size, lambda: build_network(model, data))
+    distiller.adapt(context)
+    source = build_source(settings, data, distiller, teacher, context.taught) if teacher else None
+    learner = Learner(student, distiller, settings.recipe, settings.schedule_epochs, data.num_classes, source)
+    return Parts(data, student, distiller, learner, teacher)
+
+
+def _find_teacher(settings: TrainingSettings, data: Data) -> Teacher:
+    """The teacher, its accuracy known; that of a trial is built once a process, since no trial changes it."""
+    if not settings.trial:
+        return with_accuracy(find_teacher(settings, data), settings, data)
+    teacher_settings = settings.teacher
+    key = (
+        teaching_key(settings, teacher_settings.assistants), teacher_settings.checkpoint, teacher_settings.directory
+    )  # fmt: skip
+    teacher = shared.get("teacher", key, lambda: find_teacher(settings, data))
+    teacher.network.cpu()  # a training before this one may have left it on a GPU
+    return teacher
+
+
+def _check_networks(settings: TrainingSettings, data: Data, distiller: Distiller) -> None:
+    """Build the networks without their weights, so that a mistake in one shows before a teacher is trained.
+
+    Raises:
+        UserError: a network can't be built, or an assistant is given to a distiller that asks no teacher.
+    """
+    assistants = settings.teacher.assistants
+    if assistants and not distiller.needs_teacher:
+        raise UserError("this distiller asks no teacher, so nobody needs an assistant; remove +assistant")
+    with torch.device("meta"):
+        for model in (settings.chosen_student, *assistants):
+            build_network(model, data)
+
+
+def _check_compiling(settings: TrainingSettings) -> None:
+    """Refuse what can't be compiled before a teacher is trained.
+
+    Raises:
+        UserError: a setting is no way to compile on this device, or graphs would spoil accumulated gradients.
+    """
+    batches = settings.trainer.facts.get("accumulate_grad_batches") or 1
+    if settings.compile == "graphs" and batches > 1:
+        raise UserError(
+            f"trainer.accumulate_grad_batches must be 1 with compile=graphs, got {batches}: each replay overwrites the "
+            "gradients of the one before; use compile=true, or a larger recipe.batch_size"
+        )
+    device = settings.trainer.device
+    for name, setting in (("compile", settings.compile), ("teacher.compile", settings.teacher.compile)):
+        compile_mode(name, setting, device, 0, 0.0)
