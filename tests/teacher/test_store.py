@@ -11,7 +11,7 @@ from uniads import build
 from uniads.distiller.taps import needed_taps
 from uniads.knowledge import Batch, Knowledge
 from uniads.teacher.source import answer_dtype, batches_key
-from uniads.teacher.store import TeacherStore, kept_taps, stored_bytes
+from uniads.teacher.store import TeacherStore, storable_taps, storage_bytes
 from uniads.training.fit import fit
 from uniads.training.parts import build_parts
 
@@ -135,7 +135,7 @@ def test_a_store_belongs_to_one_teacher_and_one_order_of_images(
 def test_the_size_of_a_store_is_counted_before_it_is_made(tmp_path: Path) -> None:
     asked(tmp_path, 0)
     image = torch.zeros(2, 1, 8, 8)
-    counted = stored_bytes(Echo()(Batch(image, torch.zeros(2).long(), torch.arange(2)), 0), "float32")
+    counted = storage_bytes(Echo()(Batch(image, torch.zeros(2).long(), torch.arange(2)), 0), "float32")
     assert counted == {"logits": 4, "embedding": 256, "feature0": 256, "feature1": 64}
     for part in ("logits", "embedding", "feature0"):
         written = (tmp_path / f"view-0000-{part}.pt").stat().st_size
@@ -151,7 +151,7 @@ def test_feature_maps_are_kept_from_the_smallest_on_as_room_allows(
     dtype: str, room: int, taps: tuple[int, ...]
 ) -> None:
     knowledge = Knowledge((torch.zeros(2, 1, 8, 8), torch.zeros(2, 1, 4, 4)), torch.zeros(2, 64), torch.zeros(2, 1))
-    assert kept_taps(knowledge, dtype, views=1000, max_gb=room * 1e-6 + 1e-9) == taps
+    assert storable_taps(knowledge, dtype, views=1000, max_gb=room * 1e-6 + 1e-9) == taps
 
 
 @pytest.mark.parametrize(("dtype", "rounding"), [("float16", 2**-11), ("bfloat16", 2**-8), ("auto", 2**-11)])

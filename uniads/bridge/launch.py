@@ -57,7 +57,7 @@ class Launch:
     size: Callable[[Trial], float]
     train: Callable[[DictConfig], Outcome]
     _launcher: Launcher | None = field(default=None, init=False, repr=False)
-    _works: bool = field(default=False, init=False, repr=False)  # whether the launcher has started a job
+    _has_started: bool = field(default=False, init=False, repr=False)  # whether the launcher has started a job
 
     @property
     def store(self) -> Path:
@@ -71,12 +71,12 @@ class Launch:
             KeyboardInterrupt: on Ctrl-C; no job of the batch runs on.
             FullDiskError: the disk is full. What was answered before is kept.
         """
-        if fresh := self._unanswered(trials):
+        if fresh := self._find_unanswered(trials):
             for trial in fresh:
                 self._slip(trial).forget()
             self._run(fresh)
         for trial in trials:
-            yield self._ended(trial)
+            yield self._read_answer(trial)
 
     def command(self, trial: Trial) -> list[str]:
         """Overrides that train this candidate to its rung again, to be pasted after ``python -m uniads.train``."""
@@ -100,7 +100,7 @@ class Launch:
 
     def create_launcher(self) -> None:
         """Make the launcher, if there is none yet, so that a wrong setting is found before anything is trained."""
-        self._launcher = self._launcher or self._set_up()
+        self._launcher = self._launcher or self._build_launcher()
 
     def close(self) -> None:
         """End worker processes that wait for more jobs."""
@@ -109,49 +109,49 @@ class Launch:
 
     def _run(self, trials: Sequence[Trial]) -> None:
         """Launch a batch; a broken one is taken apart."""
-        error = self._broken(trials)
+        error = self._launch(trials)
         if error is None:
             return
         # Joblib, Ray and Submitit give up a whole batch when one worker dies. Whoever had started is a suspect.
-        left = self._unanswered(trials)
+        left = self._find_unanswered(trials)
         suspects = [trial for trial in left if self._slip(trial).started.exists()]
         others = [trial for trial in left if trial not in suspects]
         if len(others) == len(trials):
             suspects, others = others, []
-        errors = {trial.candidate: self._broken([trial]) for trial in suspects}
-        if not self._works:
+        errors = {trial.candidate: self._launch([trial]) for trial in suspects}
+        if not self._has_started:
             raise error  # it is not the jobs' fault: none of them can be started
-        for trial in self._unanswered(suspects):
+        for trial in self._find_unanswered(suspects):
             self._fail(trial, errors[trial.candidate] or error)
         if others:
             self._run(others)
 
-    def _broken(self, trials: Sequence[Trial]) -> BaseException | None:
+    def _launch(self, trials: Sequence[Trial]) -> BaseException | None:
         """Launch a batch; returns what the launcher raised, which is no job's own error."""
         # The largest first: no worker then ends long after the others.
         ordered = sorted(trials, key=self.size, reverse=True)
         try:
-            self._launcher = self._launcher or self._set_up()
+            self._launcher = self._launcher or self._build_launcher()
             returned = self._launcher.launch([self._job(trial) for trial in ordered], initial_job_idx=0)
         except KeyboardInterrupt:
             for trial in trials:
                 self._slip(trial).kill()
             raise
         except BaseException as error:
-            self._refuse_full(error)
+            self._raise_if_full(error)
             return error
         finally:
-            self._works = self._works or any(self._slip(trial).started.exists() for trial in trials)
-        silent = [pair for pair in zip(ordered, returned, strict=True) if self._unanswered([pair[0]])]
+            self._has_started = self._has_started or any(self._slip(trial).started.exists() for trial in trials)
+        silent = [pair for pair in zip(ordered, returned, strict=True) if self._find_unanswered([pair[0]])]
         for _, job in silent:
-            self._refuse_full(job_error(job))
-        if not self._works:
-            return JobDiedError(_verdict(job_error(returned[0]) or NO_ANSWER))
+            self._raise_if_full(job_error(job))
+        if not self._has_started:
+            return JobDiedError(explain(job_error(returned[0]) or NO_ANSWER))
         for trial, job in silent:
             self._fail(trial, job_error(job) or NO_ANSWER)
         return None
 
-    def _refuse_full(self, error: Any) -> None:
+    def _raise_if_full(self, error: Any) -> None:
         """No candidate is to blame for a full disk.
 
         Raises:
@@ -165,10 +165,10 @@ class Launch:
 
     def _fail(self, trial: Trial, error: BaseException) -> None:
         slip = self._slip(trial)
-        slip.write({"failed": _verdict(error)})
+        slip.write({"failed": explain(error)})
         slip.tidy()
 
-    def _set_up(self) -> Launcher:
+    def _build_launcher(self) -> Launcher:
         shared = [
             f"hydra.sweep.dir={quote(self.directory)}",
             "hydra/hydra_logging=disabled",
@@ -194,10 +194,10 @@ class Launch:
     def _slip(self, trial: Trial) -> Slip:
         return Slip(self.directory / trial.candidate, trial.epochs)
 
-    def _unanswered(self, trials: Sequence[Trial]) -> list[Trial]:
+    def _find_unanswered(self, trials: Sequence[Trial]) -> list[Trial]:
         return [trial for trial in trials if not self._slip(trial).answer.exists()]
 
-    def _ended(self, trial: Trial) -> Trial:
+    def _read_answer(self, trial: Trial) -> Trial:
         answer = self._slip(trial).read()
         if "failed" in answer:
             return trial.failed(answer["failed"])
@@ -206,7 +206,7 @@ class Launch:
         return trial.completed(answer["outcome"], answer["seconds"])
 
 
-def _verdict(error: BaseException) -> str:
+def explain(error: BaseException) -> str:
     """Why a trial failed whose job never answered."""
     if isinstance(error, JobDiedError):
         return str(error)

@@ -23,7 +23,7 @@ class RejectedError(Exception):
         self.reason, self.epochs = reason, epochs
 
 
-class Rejection(Callback):
+class RejectHopeless(Callback):
     """Raises when the loss is NaN or infinite, or when the first epoch ends at chance level.
 
     Chance level: the task loss on training batches, averaged over the last quarter of the first epoch, is above

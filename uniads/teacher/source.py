@@ -15,7 +15,7 @@ from uniads.model.base import Network
 from uniads.model.flops import forward_flops
 from uniads.settings import TrainingSettings
 from uniads.teacher.provider import Teacher
-from uniads.teacher.store import AUTO, DTYPES, TeacherStore, kept_taps
+from uniads.teacher.store import AUTO, DTYPES, TeacherStore, storable_taps
 
 
 def build_source(
@@ -46,7 +46,7 @@ def build_source(
         return frozen
     count = len(knowledge.features)
     needed = needed_taps(distiller, count)
-    if not set(needed) <= set(kept_taps(knowledge, store.dtype, len(loader.index) * epochs, store.max_gb)):
+    if not set(needed) <= set(storable_taps(knowledge, store.dtype, len(loader.index) * epochs, store.max_gb)):
         return frozen
     directory = store.directory / batches_key(settings, teacher)
     return TeacherStore(frozen, directory, loader, needed, count, store.dtype)

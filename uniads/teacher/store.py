@@ -18,7 +18,7 @@ DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.
 AUTO = "auto"
 
 
-def kept_dtype(setting: str, part: str) -> torch.dtype:
+def storage_dtype(setting: str, part: str) -> torch.dtype:
     """How a part is kept.
 
     Args:
@@ -37,34 +37,37 @@ def kept_dtype(setting: str, part: str) -> torch.dtype:
     return DTYPES[setting]
 
 
-def parts_of(knowledge: Knowledge) -> dict[str, Tensor]:
+def split_knowledge(knowledge: Knowledge) -> dict[str, Tensor]:
     """Knowledge by the names of its parts."""
     maps = {f"feature{tap}": value for tap, value in enumerate(knowledge.features)}
     return {"logits": knowledge.logits, "embedding": knowledge.embedding, **maps}
 
 
-def stored_bytes(knowledge: Knowledge, dtype: str) -> dict[str, int]:
+def storage_bytes(knowledge: Knowledge, dtype: str) -> dict[str, int]:
     """Bytes that each part of one image's knowledge takes in a store.
 
     Args:
         knowledge: of any batch, by its shapes.
-        dtype: see ``kept_dtype``.
+        dtype: see ``storage_dtype``.
     """
-    return {name: value[0].numel() * kept_dtype(dtype, name).itemsize for name, value in parts_of(knowledge).items()}
+    return {
+        name: value[0].numel() * storage_dtype(dtype, name).itemsize
+        for name, value in split_knowledge(knowledge).items()
+    }
 
 
-def kept_taps(knowledge: Knowledge, dtype: str, views: int, max_gb: float) -> tuple[int, ...]:
+def storable_taps(knowledge: Knowledge, dtype: str, views: int, max_gb: float) -> tuple[int, ...]:
     """The taps whose feature maps fit into a store: the smallest first, as many as there is room for.
 
     Logits and embedding are always kept. The choice is the same for all who share the store, whichever they need.
 
     Args:
         knowledge: of any batch, by its shapes.
-        dtype: see ``kept_dtype``.
+        dtype: see ``storage_dtype``.
         views: how many pictures the teacher is shown in all: images times epochs, or times ``data.views``.
         max_gb: room for everything, in 10⁹ bytes.
     """
-    sizes = {name: size * views for name, size in stored_bytes(knowledge, dtype).items()}
+    sizes = {name: size * views for name, size in storage_bytes(knowledge, dtype).items()}
     room = max_gb * 1e9 - sizes.pop("logits") - sizes.pop("embedding")
     taps = []
     for size, tap in sorted((sizes[f"feature{tap}"], tap) for tap in range(len(knowledge.features))):
@@ -94,7 +97,7 @@ class TeacherStore:
         loader: the batches to train on; a copy of the one that trains, since its epoch is set here.
         taps: of the feature maps that are stored; in place of others ``Knowledge.features`` has empty tensors.
         count: how many taps the teacher has.
-        dtype: see ``kept_dtype``. A part with values beyond the range of float16 is kept in float32.
+        dtype: see ``storage_dtype``. A part with values beyond the range of float16 is kept in float32.
     """
 
     def __init__(
@@ -109,7 +112,7 @@ class TeacherStore:
         self.teacher, self.directory, self.loader, self.dtype = teacher, directory, loader, dtype
         self.count = count
         self.parts = ("logits", "embedding", *(f"feature{tap}" for tap in sorted(taps)))
-        kept_dtype(dtype, "logits")
+        storage_dtype(dtype, "logits")
         self._device = loader.pixels.device
         row = torch.full((int(loader.index.max()) + 1,), -1)
         row[loader.index.cpu()] = torch.arange(len(loader.index))
@@ -136,28 +139,28 @@ class TeacherStore:
         with FileLock(self.directory / f"view-{view:04d}.lock"):
             missing = [part for part in self.parts if not self._file(view, part).exists()]
             if missing:
-                self._write(view, self._computed(view, missing))
+                self._write(view, self._compute(view, missing))
         known = {part: torch.load(self._file(view, part), mmap=True, weights_only=True) for part in self.parts}
         return {part: value.to(self._device) for part, value in known.items()}
 
     def _write(self, view: int, known: dict[str, Tensor]) -> None:
         for part, value in known.items():
-            dtype = kept_dtype(self.dtype, part)
+            dtype = storage_dtype(self.dtype, part)
             small = value.to(dtype)
             kept = small if torch.isfinite(small).all() else value
             partial = self._file(view, part).with_suffix(".part")
             torch.save(kept, partial)
             os.replace(partial, self._file(view, part))
 
-    def _computed(self, view: int, parts: Sequence[str]) -> dict[str, Tensor]:
+    def _compute(self, view: int, parts: Sequence[str]) -> dict[str, Tensor]:
         """One tensor a part; a row for each image, in the order of the loader's index."""
         self.loader.set_epoch(view)
         known: dict[str, Tensor] = {}
         for batch in self.loader:
-            said = parts_of(self.teacher(batch, view))
+            answer = split_knowledge(self.teacher(batch, view))
             rows = self._row[batch.index].cpu()
             for part in parts:
-                value = said[part].float().cpu()
+                value = answer[part].float().cpu()
                 if part not in known:
                     known[part] = torch.empty(len(self.loader.index), *value.shape[1:])
                 known[part][rows] = value

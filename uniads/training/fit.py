@@ -7,7 +7,7 @@ from time import perf_counter
 
 import torch
 
-from uniads.callback.rejection import RejectedError, Rejection
+from uniads.callback.rejection import RejectedError, RejectHopeless
 from uniads.distiller.context import example
 from uniads.learner.frozen import GRAPHS, can_compile
 from uniads.learner.loop import Trained, score, train_quietly, train_visibly
@@ -72,7 +72,7 @@ def _train(settings: TrainingSettings, parts: Parts) -> Trained:
     Raises:
         RejectedError: the training was stopped as hopeless.
     """
-    rejection = Rejection(parts.data.num_classes, settings.chance)
+    rejection = RejectHopeless(parts.data.num_classes, settings.chance)
     shared = (parts.learner, parts.data, settings.trainer, settings.stop_epoch)
     if settings.trial:
         return train_quietly(*shared, settings.directory / "last.ckpt", [rejection])
