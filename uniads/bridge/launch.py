@@ -14,6 +14,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from uniads.bridge.composition import Composition
+from uniads.bridge.reproduce import build_overrides
 from uniads.launcher.job import Job, is_full, reason
 from uniads.launcher.pool import JobDiedError, PoolLauncher
 from uniads.launcher.slip import Slip
@@ -76,15 +77,7 @@ class Launch:
 
     def command(self, trial: Trial) -> list[str]:
         """Overrides that train this candidate to its rung again, to be pasted after ``python -m uniads.train``."""
-        return [
-            *self.overrides,
-            *trial.overrides,
-            f"seed={trial.seed}",
-            f"data.seed={self.data_seed}",
-            f"epochs={self.epochs}",
-            *([f"stop_epoch={trial.epochs}"] if trial.epochs != self.epochs else []),
-            "test=false",
-        ]
+        return build_overrides(self.overrides, trial, self.data_seed, self.epochs)
 
     def check(self, overrides: Sequence[str]) -> None:
         """Compose one candidate and make the launcher, so that a wrong key is found before anything is trained."""

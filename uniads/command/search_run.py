@@ -2,6 +2,7 @@
 
 import shlex
 from contextlib import closing
+from functools import partial
 from shutil import rmtree
 from typing import Any
 
@@ -12,6 +13,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, open_dict
 from rich.console import Console
 
+from uniads.bridge.candidate_loss import describe_candidate_loss
 from uniads.bridge.launch import quoted
 from uniads.command.search_setup import Setup, algorithm_of, objective_of, opened
 from uniads.command.train import train
@@ -184,7 +186,7 @@ def report(setup: Setup, result: Result, console: Console) -> None:
         console.print(command, highlight=False, soft_wrap=True, markup=False)
         (setup.directory / "best.sh").write_text(command + "\n")
     if setup.cfg.report and result.trials:
-        page = write_report(setup.directory, setup.launch.loader)
+        page = write_report(setup.directory, partial(describe_candidate_loss, setup.launch.loader))
         console.print(f"the whole report: {page}", highlight=False, soft_wrap=True)
         studies = setup.directory / "optuna.db"
         studies.unlink(missing_ok=True)
@@ -197,7 +199,9 @@ def conclude(setup: Setup, result: Result, final: Outcome | None, console: Conso
     if result.stopped != INTERRUPTED:
         rmtree(setup.launch.store, ignore_errors=True)
     if setup.cfg.report and final:
-        write_report(setup.directory, setup.launch.loader)  # again, with the cost of the final training
+        write_report(
+            setup.directory, partial(describe_candidate_loss, setup.launch.loader)
+        )  # again, with the cost of the final training
     full = setup.shared.epochs
     trained = Amount(final.epochs, final.epochs * final.epoch_flops) if final else None
     if result.epochs:
