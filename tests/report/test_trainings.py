@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 import yaml
 
-from uniads.report.published import _table, published
-from uniads.report.trainings import grouped, trainings, write_trainings
+from uniads.error import UserError
+from uniads.report.literature import find_accuracies, read_literature
+from uniads.report.trainings import write_trainings
+from uniads.report.trainings.training import group_trainings, read_trainings
 
 
 def trained(folder: Path, seed: int, acc1: float, method: str = "kd", given: tuple[str, ...] = (), **more: Any) -> None:
@@ -55,26 +57,40 @@ def test_a_mean_is_over_seeds_alone(tmp_path: Path) -> None:
 def test_a_seed_counts_once(tmp_path: Path) -> None:
     trained(tmp_path, 0, 0.5)
     trained(tmp_path, 0, 0.6)
-    assert [[training.outcome["test_acc1_last"] for training in group] for group in grouped(trainings(tmp_path))] == [
-        [0.6]
-    ]
+    assert [
+        [training.outcome["test_acc1_last"] for training in group]
+        for group in group_trainings(read_trainings(tmp_path))
+    ] == [[0.6]]
 
 
 def test_a_directory_without_trainings_is_refused_with_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"neither a ledger\.jsonl nor .* python -m uniads\.train -m"):
-        trainings(tmp_path)
+        read_trainings(tmp_path)
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "ledger.jsonl").touch()
     with pytest.raises(ValueError, match=r"add directory=.*run"):
-        trainings(tmp_path)
+        read_trainings(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "message"),
+    [("outcome.json", "{", r"outcome\.json is no JSON"), (".hydra/config.yaml", "a: [", r"config\.yaml is no YAML")],
+)
+def test_a_damaged_file_is_refused_by_its_name(tmp_path: Path, file: str, text: str, message: str) -> None:
+    trained(tmp_path, 0, 0.5)
+    (tmp_path / "kd-0-0" / file).write_text(text)
+    with pytest.raises(UserError, match=message):
+        read_trainings(tmp_path)
 
 
 def test_published_numbers_have_sources() -> None:
-    cells = [cell for data in _table()["data"].values() for method in data.values() for cell in method.values()]
+    cells = [
+        cell for data in read_literature()["data"].values() for method in data.values() for cell in method.values()
+    ]
     assert len(cells) > 100
     for cell in cells:
         assert cell
-        assert set(cell) <= set(_table()["sources"])
+        assert set(cell) <= set(sources)
         assert all(50 < number < 90 for number in cell.values())
-    assert published("cifar100", "dist", "resnet32x4-resnet8x4") == {"dist": 76.31, "uniads": 75.79}
-    assert published("digits", "kd", "wrn40_2-wrn16_2") == {}
+    assert find_accuracies("cifar100", "dist", "resnet32x4-resnet8x4") == {"dist": 76.31, "uniads": 75.79}
+    assert find_accuracies("digits", "kd", "wrn40_2-wrn16_2") == {}

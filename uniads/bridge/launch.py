@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 
 from uniads.bridge.configuration import training_settings
 from uniads.bridge.job import Job, first_line, is_full
+from uniads.bridge.reproduce import build_overrides
 from uniads.error import FullDiskError
 from uniads.launcher.hydra_private import Composition, build_callbacks, job_error
 from uniads.launcher.pool import JobDiedError, PoolLauncher
@@ -80,15 +81,7 @@ class Launch:
 
     def command(self, trial: Trial) -> list[str]:
         """Overrides that train this candidate to its rung again, to be pasted after ``python -m uniads.train``."""
-        return [
-            *self.overrides,
-            *trial.overrides,
-            f"seed={trial.seed}",
-            f"data.seed={self.data_seed}",
-            f"epochs={self.epochs}",
-            *([f"stop_epoch={trial.epochs}"] if trial.epochs != self.epochs else []),
-            "test=false",
-        ]
+        return build_overrides(self.overrides, trial, self.data_seed, self.epochs)
 
     def check(self, overrides: Sequence[str]) -> None:
         """Compose one candidate, so that a wrong key is found before anything is trained."""

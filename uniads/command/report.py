@@ -1,11 +1,13 @@
 """The report on what a directory holds: a search, or trainings."""
 
+from functools import partial
 from pathlib import Path
 
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 from rich.console import Console
 
+from uniads.bridge.candidate_loss import describe_candidate_loss
 from uniads.report.search.page import write_report
 from uniads.report.trainings import write_trainings
 
@@ -18,7 +20,7 @@ def main(cfg: DictConfig) -> None:
     """
     directory, console = Path(cfg.directory), Console()
     if (directory / "ledger.jsonl").exists():
-        page = write_report(directory, GlobalHydra.instance().config_loader())
+        page = write_report(directory, partial(describe_candidate_loss, GlobalHydra.instance().config_loader()))
         console.print(f"report: {page}", highlight=False, soft_wrap=True)
         return
     sheets = write_trainings(directory)

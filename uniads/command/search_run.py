@@ -3,12 +3,14 @@
 import shlex
 from collections.abc import Sequence
 from contextlib import closing
+from functools import partial
 from shutil import rmtree
 
 import torch
 from hydra.core.config_loader import ConfigLoader
 from rich.console import Console
 
+from uniads.bridge.candidate_loss import describe_candidate_loss
 from uniads.bridge.launch import quote
 from uniads.bridge.search_settings import SearchSettings
 from uniads.command.search_setup import Setup, build_objective, build_setup, open_ledger
@@ -178,7 +180,7 @@ def report(setup: Setup, result: Result, console: Console) -> None:
         console.print(command, highlight=False, soft_wrap=True, markup=False)
         (directory / "best.sh").write_text(command + "\n")
     if settings.report and result.trials:
-        page = write_report(directory, setup.launch.loader)
+        page = write_report(directory, partial(describe_candidate_loss, setup.launch.loader))
         console.print(f"the whole report: {page}", highlight=False, soft_wrap=True)
         studies = directory / "optuna.db"
         studies.unlink(missing_ok=True)
@@ -192,7 +194,8 @@ def conclude(setup: Setup, result: Result, final: Outcome | None, console: Conso
     if result.stopped != INTERRUPTED:
         rmtree(setup.launch.store, ignore_errors=True)
     if settings.report and final:
-        write_report(directory, setup.launch.loader)  # again, with the cost of the final training
+        # again, with the cost of the final training
+        write_report(directory, partial(describe_candidate_loss, setup.launch.loader))
     full = settings.training.schedule_epochs
     trained = Amount(final.epochs, final.epochs * final.epoch_flops) if final else None
     if result.epochs:

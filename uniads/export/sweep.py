@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
+import yaml
 
 from uniads.search import Schedule, SearchSpace
 
@@ -67,6 +67,6 @@ def write(files: Mapping[str, Mapping[str, Any]], directory: Path) -> list[Path]
     paths = []
     for name, content in files.items():
         paths.append(directory / f"{name}.yaml")
-        text = OmegaConf.to_yaml(OmegaConf.create(dict(content)))
+        text = yaml.safe_dump(dict(content), sort_keys=False, allow_unicode=True)
         paths[-1].write_text(f"# wandb sweep {name}.yaml\n{text}", encoding="utf-8")
     return paths

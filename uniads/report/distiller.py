@@ -7,7 +7,6 @@ from pathlib import Path
 
 import torch
 
-import uniads
 from uniads.distiller.base import Context, Distiller
 from uniads.distiller.composed import Composed
 from uniads.distiller.context import knowledge_of
@@ -17,7 +16,7 @@ from uniads.distiller.term import Term
 from uniads.error import UserError
 from uniads.knowledge import Batch
 from uniads.model.base import count_params
-from uniads.options import conf_dir, options
+from uniads.options import build, conf_dir, options
 
 BEGIN, END = "<!-- distillers: begin -->", "<!-- distillers: end -->"
 TEACHER, STUDENT = "resnet32x4", "resnet8x4"
@@ -28,12 +27,12 @@ SOURCE = re.compile(r"arXiv:\d{4}\.\d{4,5}|openreview\.net/\S*[\w]")
 
 def context() -> Context:
     """The training that extra parameters are counted for."""
-    teacher, student = (uniads.build("model", name, num_classes=100) for name in (TEACHER, STUDENT))
+    teacher, student = (build("model", name, num_classes=100) for name in (TEACHER, STUDENT))
     batch = Batch(torch.zeros(2, 3, 32, 32), torch.arange(2), torch.arange(2))
     label = torch.arange(50_000) % 100
     known, said = knowledge_of(student, batch.image), knowledge_of(teacher, batch.image)
-    build = partial(uniads.build, "model", STUDENT, num_classes=100)
-    return Context(student, teacher, known, said, batch, len(label), 64, build, label)
+    student_builder = partial(build, "model", STUDENT, num_classes=100)
+    return Context(student, teacher, known, said, batch, len(label), 64, student_builder, label)
 
 
 def rows() -> list[dict[str, str]]:
@@ -43,7 +42,7 @@ def rows() -> list[dict[str, str]]:
 
 
 def _row(name: str, told: Context) -> dict[str, str]:
-    distiller: Distiller = uniads.build("distiller", name)
+    distiller: Distiller = build("distiller", name)
     distiller.adapt(told)
     terms = distiller.terms() if isinstance(distiller, Composed) else {}
     weights = [f"task {distiller.task:g}", *(f"{label} {term.weight:g}" for label, term in terms.items())]

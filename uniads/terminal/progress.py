@@ -8,6 +8,7 @@ from threading import Event, Thread
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from uniads.launcher.slip import Slip
 from uniads.search import Result, Schedule, Status, Trial, Watcher
 
 POLL = 0.25
@@ -76,6 +77,6 @@ class ProgressWatcher(Watcher):
         while not self._stop.wait(POLL):
             ready = [
                 trial.epochs - trial.start for trial in self._batch
-                if (self.directory / trial.candidate / f"answer-{trial.epochs}.json").exists()
+                if Slip(self.directory / trial.candidate, trial.epochs).answer.exists()
             ]  # fmt: skip
             self.bar.update(self.task, completed=self._done + sum(ready))

@@ -6,14 +6,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
+from uniads.bridge.loss_formula import LossFormula, TermFormula
 from uniads.report.page.figure import BLUE, GREY, LIGHT, RED, canvas
-from uniads.report.search.candidate import Loss, Term
 
 CELL, GAP = 1.9, 0.35
 """Width of a box, and what lies between two."""
 
 
-def graph_figure(loss: Loss, student: Sequence[str], title: str) -> Figure:
+def graph_figure(loss: LossFormula, student: Sequence[str], title: str) -> Figure:
     """Teacher and student on the left, one row a term, their sum on the right.
 
     Args:
@@ -22,7 +22,7 @@ def graph_figure(loss: Loss, student: Sequence[str], title: str) -> Figure:
         title: above the picture.
     """
     rows = len(loss.terms) + 1
-    width = max([3 + max(len(term.steps), 1) for term in loss.terms] or [3])
+    width = max([3 + max(len(term.transforms), 1) for term in loss.terms] or [3])
     figure, (axes,) = canvas(2 + 1.35 * (width + 1), 0.9 + 0.85 * max(rows, 2))
     axes.axis("off")
     right = 1.15 * CELL + (width - 1) * (CELL + GAP) + GAP
@@ -45,14 +45,14 @@ def graph_figure(loss: Loss, student: Sequence[str], title: str) -> Figure:
     return figure
 
 
-def _term(axes: Axes, term: Term, y: float, right: float, top: float) -> None:
+def _term(axes: Axes, term: TermFormula, y: float, right: float, top: float) -> None:
     """One row: knowledge, transforms, distance, weight."""
     x = 1.15 * CELL + GAP
     _arrow(axes, (CELL / 2, top), (x - CELL / 2, y), GREY)
     _arrow(axes, (CELL / 2, 0), (x - CELL / 2, y), BLUE)
     texts = [term.source]
     if term.distance:
-        texts += [*(term.steps or ("as it is",)), f"{term.distance}\nof both / {term.tau:g}"]
+        texts += [*(term.transforms or ("as it is",)), f"{term.distance}\nof both / {term.tau:g}"]
     for position, text in enumerate(texts):
         box(axes, x, y, text, LIGHT)
         end = x + CELL + GAP if position + 1 < len(texts) else right

@@ -1,12 +1,10 @@
 """The report on one search: everything in it follows from the ledger."""
 
 import json
-import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from hydra.core.config_loader import ConfigLoader
-
+from uniads.bridge.loss_formula import LossFormula
 from uniads.report.analysis.fidelity import NOTE, rank_figure, rank_sheet
 from uniads.report.analysis.frequency import frequency_figure, frequency_sheet, tallies
 from uniads.report.analysis.guidance import guidance
@@ -14,7 +12,7 @@ from uniads.report.analysis.importance import importance_figure, importance_shee
 from uniads.report.analysis.shrinkage import moved, shrinkage_figure, shrinkage_sheet
 from uniads.report.page import html
 from uniads.report.page.section import Section
-from uniads.report.search.candidate import architecture, command, loss_of
+from uniads.report.search.candidate import list_student_settings, spell_candidate
 from uniads.report.search.cost import cost_sentence
 from uniads.report.search.curve import curve_figure, curve_sheet, steps
 from uniads.report.search.graph import graph_figure
@@ -22,15 +20,19 @@ from uniads.report.search.pareto import front_sheet, pareto_figure
 from uniads.report.search.spent import spent_sheet
 from uniads.search.account import Account
 from uniads.search.fidelity import rank_correlation, verdict
+from uniads.search.trial import Trial
 from uniads.terminal import table
 
+DescribeLoss = Callable[[Account, Trial], LossFormula | None]
+"""Says what a candidate of a search minimises; None where that is unknown."""
 
-def write_report(directory: Path, loader: ConfigLoader | None = None) -> Path:
+
+def write_report(directory: Path, describe_loss: DescribeLoss | None = None) -> Path:
     """Write the report on the search of a directory, from its ``ledger.jsonl``.
 
     Args:
         directory: of the search.
-        loader: composes the best candidate, for its loss as a formula and a graph; None to leave them out.
+        describe_loss: gives the best candidate's loss, for a formula and a graph; None to leave them out.
 
     Returns:
         The path of ``report.html``.
@@ -39,7 +41,7 @@ def write_report(directory: Path, loader: ConfigLoader | None = None) -> Path:
         UserError: there is no ledger, or it is damaged or empty.
     """
     account = Account.of(directory / "ledger.jsonl")
-    page = html.write(title(account), list(sections(account, loader)), directory, _footer(account))
+    page = html.write(title(account), list(sections(account, describe_loss)), directory, _footer(account))
     table.write_csv(account.result.trials, directory / "report" / "trials.csv")
     return page
 
@@ -50,7 +52,7 @@ def title(account: Account) -> str:
     return f"Search of {facts['pair']} on {facts['data']}" if {"pair", "data"} <= facts.keys() else "Search"
 
 
-def sections(account: Account, loader: ConfigLoader | None) -> Iterator[Section]:
+def sections(account: Account, describe_loss: DescribeLoss | None) -> Iterator[Section]:
     """The parts; those about completed trials only where there are any."""
     result = account.result
     if not account.completed:
@@ -59,7 +61,7 @@ def sections(account: Account, loader: ConfigLoader | None) -> Iterator[Section]
         flat = len(result.measures) < 2
         picture = None if flat else pareto_figure(result, title(account))
         yield Section("pareto", "Pareto front", (_summary(account),), figure=picture, sheet=front_sheet(result))
-        yield from _best(account, loader)
+        yield from _best(account, describe_loss)
         found = steps(result)
         if found:
             picture, sheet = curve_figure(found, result), curve_sheet(found)
@@ -80,19 +82,19 @@ def _summary(account: Account) -> str:
     )
 
 
-def _best(account: Account, loader: ConfigLoader | None) -> Iterator[Section]:
+def _best(account: Account, describe_loss: DescribeLoss | None) -> Iterator[Section]:
     best = account.result.best
     if best is None:
         yield Section("best", "Best candidate", ("No candidate was completed at the top rung yet.",))
         return
-    loss, overrides = loss_of(best, account, loader), command(best, account)
+    loss = describe_loss(account, best) if describe_loss else None
     numbers = ", ".join(f"{m.name} {m.number(best.outcome):,.6g}" for m in account.result.measures)
     notes = [f"{best.candidate}, after epoch {best.epochs}: {numbers}. Of the front, the lowest first measure within "
              "every target, or the nearest to the targets."]  # fmt: skip
-    code = [shlex.join(["python", "-m", "uniads.train", *overrides]) if overrides else " ".join(best.overrides)]
+    code = [spell_candidate(account, best)]
     if loss:
-        code.insert(0, f"loss = {loss.formula}")
-    picture = graph_figure(loss, architecture(best), f"The loss of {best.candidate}") if loss else None
+        code.insert(0, f"loss = {loss.text}")
+    picture = graph_figure(loss, list_student_settings(best), f"The loss of {best.candidate}") if loss else None
     yield Section("best", "Best candidate", tuple(notes), tuple(code), picture)
 
 

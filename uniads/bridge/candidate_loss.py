@@ -1,0 +1,51 @@
+"""The loss of a candidate, from its overrides."""
+
+from hydra.core.config_loader import ConfigLoader
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from hydra.utils import instantiate
+from omegaconf.errors import OmegaConfBaseException
+
+from uniads.bridge.loss_formula import LossFormula, TermFormula
+from uniads.distiller.base import Distiller
+from uniads.distiller.composed import Composed
+from uniads.distiller.node import Node
+from uniads.distiller.term import Term
+from uniads.error import UserError
+from uniads.search.account import Account
+from uniads.search.trial import Trial
+
+
+def describe_candidate_loss(loader: ConfigLoader, account: Account, trial: Trial) -> LossFormula | None:
+    """The loss of a candidate.
+
+    Args:
+        loader: composes the candidate's configuration.
+        account: of the search; its header holds the overrides that all candidates share.
+        trial: of the candidate.
+
+    Returns:
+        The loss; None where the overrides are not those of a training that can be composed here.
+    """
+    if "overrides" not in account.facts:
+        return None
+    try:
+        cfg = loader.load_configuration("train", [*account.facts["overrides"], *trial.overrides], RunMode.RUN)
+        distiller: Distiller = instantiate(cfg.distiller)
+    except (HydraException, OmegaConfBaseException, UserError):
+        return None
+    return describe_distiller(distiller)
+
+
+def describe_distiller(distiller: Distiller) -> LossFormula:
+    """The loss that a distiller computes."""
+    terms = distiller.terms() if isinstance(distiller, Composed) else {}
+    described = tuple(_describe_term(name, term) for name, term in terms.items())
+    return LossFormula(distiller.formula(), distiller.task, described)
+
+
+def _describe_term(name: str, term: Node | Term) -> TermFormula:
+    if isinstance(term, Term):
+        return TermFormula(name, type(term).__name__, (), "", term.weight, 1.0)
+    transforms = tuple(type(transform).__name__ for transform in term.transform)
+    return TermFormula(name, term.source, transforms, type(term.distance).__name__, term.weight, term.tau)

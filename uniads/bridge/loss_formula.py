@@ -1,0 +1,39 @@
+"""What a candidate minimises, in plain values that can be printed and drawn."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class TermFormula:
+    """One distillation term of a loss: a node, or a module with a formula of its own.
+
+    Attributes:
+        name: of the term.
+        source: feature, embedding or logits; the class of a module.
+        transforms: classes of its transforms, identities left out; none of a module.
+        distance: class of its distance; empty for a module.
+        weight: of the term.
+        tau: its temperature; 1 for a module.
+    """
+
+    name: str
+    source: str
+    transforms: tuple[str, ...]
+    distance: str
+    weight: float
+    tau: float
+
+
+@dataclass(frozen=True)
+class LossFormula:
+    """A loss.
+
+    Attributes:
+        text: the whole loss in one line.
+        task: weight of the cross-entropy.
+        terms: its distillation terms; none where the distiller is not composed of terms.
+    """
+
+    text: str
+    task: float
+    terms: tuple[TermFormula, ...]
