@@ -53,10 +53,11 @@ def space_for(
     def repair(point: Point) -> Point:
         for rule in rules:
             point = rule.repair(point, dimensions)
-        return warm.repair(point, dimensions)
+        return point
 
     cap = _cap(_limit(cfg.search.max_params, shared, shape), shared.student, shape)
-    space = SearchSpace(dimensions, repair, cap, warm.active, list(warm.dimensions()))
+    switches = [*warm.switches(dimensions), *(switch for rule in rules for switch in rule.switches(dimensions))]
+    space = SearchSpace(dimensions, repair, cap, switches, list(warm.dimensions()))
     if space.size < 2:
         raise UserError("the search space has one point; give at least one key of space.dimensions two values")
     return space

@@ -1,9 +1,9 @@
 """Published distillers as the first candidates of a search: ``search.warm_start=[kd,at,sp,dist]``.
 
 Few of them are points of a space of nodes: AT sums over taps, SP weighs 3000. Nothing is rounded. The space gets one
-more gene, ``distiller``: the distiller whose nodes are searched, or a published one as its file has it, whose other
-distillation genes are then without effect. Random draws leave the gene alone, so that the rest of the space is searched
-as ever; a published distiller spreads where it is good, by crossover, and mutation may draw one.
+more gene, ``distiller``: the distiller whose nodes are searched, or a published one as its file has it. While it names
+a published one, the genes of the nodes are idle. Random draws leave the gene alone, so that the rest of the space is
+searched as ever; a published distiller spreads where it is good, by crossover, and mutation may draw one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from typing_extensions import Self
 
 from uniads.error import UserError
-from uniads.search.space import Genome, Point, SearchSpace, Value
+from uniads.search.space import Genome, SearchSpace, Switch, Value
 
 KEY = "distiller"
 
@@ -64,13 +64,15 @@ class WarmStart:
         """The gene that is added to a space, if any; the base comes first."""
         return {KEY: [self.base, *(name for name in self.names if name != self.base)]} if self.names else {}
 
-    def repair(self, point: Point, values: Mapping[str, Sequence[Value]]) -> Point:
-        """The point with the first value for every gene that its distiller makes idle."""
-        return {key: value if self.active(point, key) else values[key][0] for key, value in point.items()}
+    def switches(self, values: Mapping[str, Sequence[Value]]) -> list[Switch]:
+        """The switch of the gene, if there is one: a published distiller has no searched nodes.
 
-    def active(self, point: Point, key: str) -> bool:
-        """Whether a key has an effect at a point: a published distiller has no searched nodes."""
-        return point.get(KEY, self.base) == self.base or not key.split("@")[-1].startswith(f"{KEY}.")
+        Args:
+            values: what each key of the space may be.
+        """
+        genes = tuple(key for key in values if key.rpartition("@")[2].startswith(f"{KEY}."))
+        published = tuple(name for name in self.names if name != self.base)
+        return [Switch(KEY, published, genes)] if published and genes else []
 
     def genomes(self, space: SearchSpace, shared: DictConfig) -> list[Genome]:
         """The candidates to begin with: each distiller with all else as the configuration has it.

@@ -146,7 +146,8 @@ def opened(setup: Setup) -> Ledger:
     algorithm_of(setup)
     instantiate(cfg.rejection)
     instantiate(cfg.shrinkage)
-    for genome in [next(setup.space.every()), *setup.warm_start.genomes(setup.space, setup.shared)]:
+    setup.launch.check(setup.space.overrides(next(setup.space.every()), idle=True))  # with every key of the space
+    for genome in setup.warm_start.genomes(setup.space, setup.shared):
         setup.launch.check(setup.space.overrides(genome))
     return Ledger(setup.directory / "ledger.jsonl", _fingerprint(setup), cfg.force)
 
