@@ -15,6 +15,7 @@ from uniads.search import (
     Result,
     SearchSpace,
     Shrinkage,
+    Switch,
     Value,
     search,
 )
@@ -32,13 +33,12 @@ SPACE: dict[str, list[Value]] = {
 MEASURES = (Measure("val_loss", reference=log(10)), Measure("params", target=3000))
 
 
-def off_is_off(point: Point) -> Point:
-    """A term of weight 0 has no other genes."""
-    if point["distiller.logits.weight"] != 0:
-        return point
-    return point | {
-        key: values[0] for key, values in SPACE.items() if "distiller.logits" in key and "weight" not in key
-    }
+OFF = Switch(
+    "distiller.logits.weight",
+    (0,),
+    tuple(key for key in SPACE if "distiller.logits" in key and "weight" not in key),
+)
+"""A term of weight 0 has no other genes."""
 
 
 def evaluate(point: Point, epochs: int) -> dict[str, float]:
@@ -61,7 +61,7 @@ class Recorded:
     def __init__(self, folder: Path) -> None:
         self.directory = folder
         self.file = folder / "ledger.jsonl"
-        space = SearchSpace(SPACE, off_is_off)
+        space = SearchSpace(SPACE, switches=[OFF])
         facts = fingerprint(space, MEASURES, version="test", recipe_epochs=10, rung_epochs=[1, 3])
         ledger = Ledger(self.file, facts)
         self.result: Result = search(

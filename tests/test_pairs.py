@@ -124,7 +124,7 @@ def test_genomes_are_legal_and_their_students_build(pair: str) -> None:
     # A block count a stage, the width, and four genes for each of three kinds of knowledge.
     assert len(found.space.dimensions) == STAGES.get(pair.split("-")[1], 3) + 1 + 12
     for genome in found.space.fill(8, Random(0)):
-        assert found.space.repaired(genome) == genome
+        assert found.space.repair(genome) == genome
         point = found.space.point(genome)
         config = student_of(found, genome)
         assert all(config.blocks[stage] == point[f"student.blocks.{stage}"] for stage in range(len(config.blocks)))
@@ -141,7 +141,7 @@ def test_the_narrowest_and_shallowest_student_distils_whatever_is_searched(pair:
     found = searched(pair)
     low = {key: 0 for key in values(found.space) if key.startswith("student.")}
     cfg = configured(f"+pair={pair}", "distiller=searched")
-    student = network(student_of(found, found.space.repaired(tuple(low.get(key, 0) for key in values(found.space)))))
+    student = network(student_of(found, found.space.repair(tuple(low.get(key, 0) for key in values(found.space)))))
     teacher = network(cfg.teacher.model).eval()
     batch = Batch(torch.randn(3, 3, 8, 8), torch.tensor([0, 1, 2]), torch.arange(3))
     with torch.no_grad():

@@ -56,7 +56,7 @@ def test_what_a_kind_of_knowledge_cannot_take_is_left_out_of_the_papers_space(sp
 def test_every_genome_that_is_filled_in_is_legal_and_stays_as_it_is(name: str, space: Make) -> None:
     made = space(f"space={name}")
     genomes = made.fill(40, Random(0))
-    assert all(made.repaired(genome) == genome for genome in genomes)
+    assert all(made.repair(genome) == genome for genome in genomes)
     assert len(genomes) == 40
 
 

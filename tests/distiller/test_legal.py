@@ -49,10 +49,18 @@ points = st.tuples(*map(st.sampled_from, DIMENSIONS.values())).map(
 sources = st.sampled_from(SOURCES)
 
 
-def repaired(point: Point) -> Point:
+def apply_rules(point: Point) -> Point:
     for rule in RULES.values():
         point = rule.repair(point, DIMENSIONS)
     return point
+
+
+SWITCHES = [switch for rule in RULES.values() for switch in rule.switches(DIMENSIONS)]
+SPACE = SearchSpace(DIMENSIONS, apply_rules, switches=SWITCHES)
+
+
+def repaired(point: Point) -> Point:
+    return SPACE.point(SPACE.genome(point))
 
 
 def chain(point: Point, source: str) -> list[str]:
@@ -185,10 +193,19 @@ def test_a_feature_map_starts_with_four_axes_and_a_vector_with_two() -> None:
     assert [start_rank(source) for source in SOURCES] == [4, 2, 2]
 
 
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_node_whose_weight_cannot_be_zero_has_no_switch(source: str) -> None:
+    weight = f"distiller.{source}.weight"
+    (switch,) = RULES[source].switches(DIMENSIONS)
+    assert (switch.key, switch.values) == (weight, (0,))
+    assert set(switch.idle) == {key for key in DIMENSIONS if f"distiller.{source}." in key} - {weight}
+    assert RULES[source].switches(DIMENSIONS | {weight: [1, 2]}) == []
+    assert RULES[source].switches({"student.width": [0, 1]}) == []
+
+
 def test_draws_from_the_space_are_legal_and_drawn_from_all_of_it() -> None:
-    space = SearchSpace(DIMENSIONS, repaired)
     rng = Random(0)
-    drawn = [space.point(space.draw(rng)) for _ in range(400)]
+    drawn = [SPACE.point(SPACE.draw(rng)) for _ in range(400)]
     for source in SOURCES:
         assert all(None not in ranks_along(chain(point, source), source) for point in drawn)
         assert {point[f"distiller.{source}.weight"] for point in drawn} == set(DIMENSIONS[f"distiller.{source}.weight"])

@@ -119,7 +119,7 @@ def test_genomes_are_legal_admitted_and_new(algorithm: Make) -> None:
     asked = [genome for genomes in proposals(algorithm(space), generations=8) for genome in genomes]
     assert len(asked) == len(set(asked)) == 48
     for genome in asked:
-        assert space.repaired(genome) == genome
+        assert space.repair(genome) == genome
         assert all(gene % 2 == 0 for gene in genome)
         assert genome[0] != genome[1]
 

@@ -114,7 +114,7 @@ def test_every_draw_is_legal(seed: int, n: int) -> None:
     rng = Random(seed)
     assert {space.draw(rng) for _ in range(n)} <= legal
     assert set(space.fill(n, rng)) <= legal
-    assert {space.repaired(genome) for genome in legal} == legal
+    assert {space.repair(genome) for genome in legal} == legal
 
 
 def test_every_lists_the_whole_space_in_order() -> None:

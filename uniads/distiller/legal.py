@@ -1,8 +1,8 @@
-"""Which values a node can take, and what an illegal combination is repaired to. Applied when a genome is made.
+"""Which values a node can take, which of its genes have an effect, and what an illegal combination is repaired to.
 
-The rules, in order:
+The search space applies the rules to every genome:
 
-1. A node of weight 0 has no term: its other genes take their first value.
+1. A node of weight 0 has no term, so its other genes are idle.
 2. A chain's identities go to its end.
 3. A transform that does not take the rank that it is given becomes ``identity``, or the first value that fits where
    identity is not listed.
@@ -13,7 +13,7 @@ So every genome is legal, and combinations that mean the same are one candidate.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-Value = str | int | float | bool | None
+from uniads.search.space import Switch, Value
 
 IDENTITY = "identity"
 SLOTS = ("first", "second", "third")
@@ -48,17 +48,25 @@ class NodeRule:
             return [value for value in values if start_rank(self.source) in self.ranks[str(value)]]
         return list(values)
 
+    def switches(self, values: Mapping[str, Sequence[Value]]) -> list[Switch]:
+        """The switch of this node's weight, if 0 is one of its values: the other genes of the node are then idle.
+
+        Args:
+            values: what each key of the space may be.
+        """
+        weight = f"{self.path}.weight"
+        if 0 not in values.get(weight, ()):
+            return []
+        genes = [key for key in values if key.rpartition("@")[2].startswith(f"{self.path}.") and key != weight]
+        return [Switch(weight, (0,), tuple(genes))]
+
     def repair(self, point: dict[str, Value], values: Mapping[str, Sequence[Value]]) -> dict[str, Value]:
         """The legal point that a point stands for.
 
         Args:
             point: values by override key.
-            values: what each key may be; its first value stands for "without effect".
+            values: what each key may be.
         """
-        weight = f"{self.path}.weight"
-        if point.get(weight) == 0:
-            mine = [key for key in point if key.split("@")[-1].startswith(f"{self.path}.") and key != weight]
-            point = point | {key: values[key][0] for key in mine}
         slots = [key for key in (f"transform@{self.path}.transform.{slot}" for slot in SLOTS) if key in point]
         chain = [point[key] for key in slots]
         return point | dict(zip(slots, self._legal(chain, [values[key] for key in slots]), strict=True))

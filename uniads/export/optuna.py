@@ -19,14 +19,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
 from uniads.error import UserError
-from uniads.report.analysis.active import effective, optional
 from uniads.search.account import Account
 from uniads.search.objective import Measure
 from uniads.search.space import Genome, SearchSpace
 from uniads.search.trial import Status, Trial
 
 OFF = "(off)"
-"""Stands for the value of a gene that has no effect, since its term has the weight 0."""
+"""Stands for the value of an idle gene, such as a transform of a term of weight 0."""
 
 STATES = {
     Status.COMPLETED: TrialState.COMPLETE,
@@ -37,7 +36,7 @@ STATES = {
 
 def distributions(space: SearchSpace) -> dict[str, CategoricalDistribution]:
     """Every gene with all of its values, the same for every trial: importances leave out whatever changes."""
-    off = optional(space)
+    off = space.optional_genes
     return {
         dimension.key: CategoricalDistribution((*dimension.values, *([OFF] if gene in off else [])))
         for gene, dimension in enumerate(space.dimensions)
@@ -61,7 +60,7 @@ def frozen(account: Account, rung: int) -> list[FrozenTrial]:
 
 
 def _params(space: SearchSpace, genome: Genome, ranges: Mapping[str, CategoricalDistribution]) -> dict[str, Any]:
-    return {key: ranges[key].choices[gene] for key, gene in zip(ranges, effective(space, genome), strict=True)}
+    return {key: ranges[key].choices[gene] for key, gene in zip(ranges, space.effective_genome(genome), strict=True)}
 
 
 def _facts(trial: Trial) -> dict[str, Any]:

@@ -14,6 +14,7 @@ As a library it searches anything that answers for a point and a number of epoch
 A ledger that a search has written is such a table too: ``Record.of(path).replay(space, measures)`` is an objective.
 """
 
+from uniads.search.account import Account, fingerprint
 from uniads.search.algorithm.base import Algorithm
 from uniads.search.algorithm.diswot import DisWOT
 from uniads.search.algorithm.nsga2 import NSGA2
@@ -26,12 +27,13 @@ from uniads.search.rejection import Rejection
 from uniads.search.replay.record import Record, Replay
 from uniads.search.schedule import Full, Halving, Hyperband, Rung, Schedule
 from uniads.search.shrink import Shrinkage
-from uniads.search.space import Dimension, Genome, Point, SearchSpace, Value
+from uniads.search.space import Dimension, Genome, Point, SearchSpace, Switch, Value
 from uniads.search.trial import Status, Trial
 
 __all__ = [
     "INTERRUPTED",
     "NSGA2",
+    "Account",
     "Algorithm",
     "Dimension",
     "DisWOT",
@@ -54,9 +56,11 @@ __all__ = [
     "SearchSpace",
     "Shrinkage",
     "Status",
+    "Switch",
     "Trial",
     "Value",
     "Watcher",
+    "fingerprint",
     "per_point",
     "search",
 ]

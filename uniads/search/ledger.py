@@ -16,6 +16,8 @@ from uniads.search.trial import Trial
 
 GROWABLE = {"candidates", "max_epochs", "max_seconds", "max_failures"}
 """Budgets: a resumed search may raise these."""
+ADDED = {"switches"}
+"""Entries of a fingerprint that follow from others. Files of earlier versions lack them and can still be resumed."""
 
 Entry = Trial | tuple[int, Weights]
 """What a line after the first holds: a trial, or a generation's number and the weights after it."""
@@ -203,7 +205,7 @@ def _entry(fields: Mapping[str, Any]) -> Entry:
 
 
 def _check(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    for name in sorted({*found, *wanted} - GROWABLE):
+    for name in sorted({*found, *wanted} - GROWABLE - (ADDED - set(found))):
         if found.get(name) != wanted.get(name):
             raise UserError(
                 f"{path} belongs to another search: its {name} is {found.get(name)!r}, this one's is "

@@ -209,7 +209,12 @@ def _generation(state: _State, generation: int, genomes: Sequence[Genome]) -> li
     for position, rung in enumerate(state.schedule.generation(generation)):
         if last:
             kept = {trial.candidate for trial in pareto.best(fit, rung.quota)}
-            climbing = [trial for trial in climbing if trial.candidate in kept]
+            # A resumed candidate keeps the overrides and the seed of its record: older versions spelled idle genes too.
+            climbing = [
+                replace(trial, overrides=last[trial.candidate].overrides, seed=last[trial.candidate].seed)
+                for trial in climbing
+                if trial.candidate in kept
+            ]
         if not climbing:
             break
         if rung.quota:

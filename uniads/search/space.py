@@ -1,127 +1,69 @@
 """A search space maps override keys to allowed values; a genome is a tuple of indices into them."""
 
-import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
-from math import isfinite, prod
+from math import prod
 from random import Random
 
 from uniads.error import UserError
+from uniads.search.dimension import Dimension, Value, identify, spell
+from uniads.search.switch import Switch, check_switches
 
-Value = str | int | float | bool | None
+__all__ = ["Dimension", "Genome", "Point", "SearchSpace", "Switch", "Value", "Weights", "spell"]
+
 Genome = tuple[int, ...]
 Point = dict[str, Value]
 Weights = tuple[tuple[float, ...], ...]
-
-_PLAIN = re.compile(r"(?!(?:null|true|false|nan|inf)\Z)[a-z_][\w./-]*", re.ASCII | re.IGNORECASE)
-"""Text that Hydra reads as text without quotes."""
-
-
-@dataclass(frozen=True)
-class Dimension:
-    """One gene: an override key and the values that it may take.
-
-    Attributes:
-        key: a Hydra override key, such as ``student.width`` or ``distance@distiller.logits.distance``.
-        values: at least one value, no two equal (True is not 1), numbers finite; numbers alone are kept in ascending
-            order.
-    """
-
-    key: str
-    values: tuple[Value, ...]
-
-    def __post_init__(self) -> None:
-        if not self.values:
-            raise UserError(f"the space gives {self.key!r} no value; give at least one, or remove the key")
-        for value in self.values:
-            if isinstance(value, float) and not isfinite(value):
-                raise UserError(f"the space gives {self.key!r} the value {value}; numbers must be finite")
-        if len(set(map(_identity, self.values))) < len(self.values):
-            raise UserError(f"the space lists a value of {self.key!r} twice: {list(self.values)}; remove the copy")
-        if self.ordinal:
-            object.__setattr__(self, "values", tuple(sorted(self.values, key=float)))
-
-    @property
-    def ordinal(self) -> bool:
-        """Whether the values are numbers, so that neighbours are alike and mutation can step between them."""
-        return all(isinstance(value, int | float) and not isinstance(value, bool) for value in self.values)
-
-    def index(self, value: Value) -> int:
-        """Position of a value.
-
-        Raises:
-            UserError: the value is not listed.
-        """
-        position = self._positions.get(_identity(value))
-        if position is None:
-            raise UserError(f"{self.key!r} may be {list(self.values)} in this space, got {value!r}")
-        return position
-
-    @cached_property
-    def _positions(self) -> dict[tuple[bool, Value], int]:
-        return {_identity(value): position for position, value in enumerate(self.values)}
-
-
-def spell(key: str, value: Value) -> str:
-    """One override in Hydra's own grammar, from which Hydra reads the same value of the same type."""
-    if value is None:
-        return f"{key}=null"
-    if isinstance(value, str):
-        return f"{key}={value if _PLAIN.fullmatch(value) else _quoted(value)}"
-    return f"{key}={str(value).lower()}"
-
-
-def _quoted(text: str) -> str:
-    """Text in quotes; a quote in it is escaped, and so are backslashes that stand before a quote."""
-    return "'" + re.sub(r"(\\*)('|\Z)", lambda found: found[1] * 2 + ("\\'" if found[2] else ""), text) + "'"
-
-
-def _identity(value: Value) -> tuple[bool, Value]:
-    """What makes values equal: 1 and 1.0 are, 1 and True are not."""
-    return isinstance(value, bool), value
-
-
-def _same(point: Point) -> Point:
-    return point
 
 
 class SearchSpace:
     """Genomes, points and overrides of one space, and the way between them.
 
+    A gene is idle at a point if it has no effect there. Its value is then replaced by its first one, so that points
+    that mean the same are one candidate.
+
     Args:
         dimensions: allowed values by override key.
         repair: maps any point to a legal one with the same keys, and legal points to themselves. Two points that are
-            repaired to one are one candidate.
+            repaired to one are one candidate. It is given points whose idle genes have their first value.
         admits: whether a legal point may be trained at all, such as a cap on parameters.
-        active: whether a key has an effect at a point; overrides leave out those that have none.
+        switches: say which genes are idle where. They are applied in this order; one whose own gene is idle does
+            nothing.
         seeded: keys that draws leave at their first value; others come from warm starts, crossover and mutation.
 
     Raises:
-        UserError: there is no dimension, or a dimension has no value or one twice.
+        UserError: there is no dimension, or a dimension has no value or one twice, or a switch does not fit.
     """
 
     def __init__(
         self,
         dimensions: Mapping[str, Sequence[Value]],
-        repair: Callable[[Point], Point] = _same,
+        repair: Callable[[Point], Point] | None = None,
         admits: Callable[[Point], bool] | None = None,
-        active: Callable[[Point, str], bool] | None = None,
+        switches: Sequence[Switch] = (),
         seeded: Collection[str] = (),
     ) -> None:
         self.dimensions = tuple(Dimension(key, tuple(values)) for key, values in dimensions.items())
         if not self.dimensions:
             raise UserError("the search space is empty; give it at least one key with two values")
+        self.switches = tuple(switches)
+        check_switches(self.switches, self.dimensions)
+        self._off_values = [frozenset(map(identify, switch.values)) for switch in self.switches]
         self._repair = repair
         self._admits = admits
-        self._active = active or (lambda point, key: True)
         self._seeded = frozenset(seeded)
 
     @property
     def size(self) -> int:
         """Number of genomes before repair."""
         return prod(len(dimension.values) for dimension in self.dimensions)
+
+    @cached_property
+    def optional_genes(self) -> frozenset[int]:
+        """Positions of the genes that are idle in some genome."""
+        keys = {key for switch in self.switches for key in switch.idle}
+        return frozenset(position for position, dimension in enumerate(self.dimensions) if dimension.key in keys)
 
     def point(self, genome: Genome) -> Point:
         """The values that a genome stands for."""
@@ -136,10 +78,12 @@ class SearchSpace:
         keys = [dimension.key for dimension in self.dimensions]
         if set(point) != set(keys):
             raise UserError(f"a point of this space has the keys {keys}, got {list(point)}")
-        legal = self._repair({key: point[key] for key in keys})
+        legal = self._reset_idle({key: point[key] for key in keys})
+        if self._repair:
+            legal = self._reset_idle(self._repair(legal))
         return tuple(dimension.index(legal[dimension.key]) for dimension in self.dimensions)
 
-    def repaired(self, genome: Genome) -> Genome:
+    def repair(self, genome: Genome) -> Genome:
         """The legal genome that a genome stands for."""
         return self.genome(self.point(genome))
 
@@ -147,10 +91,22 @@ class SearchSpace:
         """Whether a legal genome may be trained."""
         return self._admits is None or self._admits(self.point(genome))
 
-    def overrides(self, genome: Genome) -> tuple[str, ...]:
-        """A genome's spelling as Hydra overrides."""
+    def effective_genome(self, genome: Genome) -> Genome:
+        """The genome as an analysis must see it: an idle gene has one more value, which comes after all listed ones."""
+        idle = self._idle_keys(self.point(genome))
+        pairs = zip(self.dimensions, genome, strict=True)
+        return tuple(len(dimension.values) if dimension.key in idle else gene for dimension, gene in pairs)
+
+    def overrides(self, genome: Genome, idle: bool = False) -> tuple[str, ...]:
+        """A genome's spelling as Hydra overrides.
+
+        Args:
+            genome: a legal genome.
+            idle: whether to spell its idle genes too.
+        """
         point = self.point(genome)
-        return tuple(spell(key, value) for key, value in point.items() if self._active(point, key))
+        left_out = set() if idle else self._idle_keys(point)
+        return tuple(spell(key, value) for key, value in point.items() if key not in left_out)
 
     def draw(self, rng: Random, weights: Weights | None = None) -> Genome:
         """A repaired genome; each gene is drawn by its weights, or evenly."""
@@ -158,7 +114,7 @@ class SearchSpace:
         for position, dimension in enumerate(self.dimensions):
             weight = weights[position] if weights else None
             genes.append(0 if dimension.key in self._seeded else rng.choices(range(len(dimension.values)), weight)[0])
-        return self.repaired(tuple(genes))
+        return self.repair(tuple(genes))
 
     def fill(self, n: int, rng: Random) -> list[Genome]:
         """Return n repaired genomes in which every gene takes its values about equally often (a Latin design)."""
@@ -168,9 +124,22 @@ class SearchSpace:
             column = [index % levels for index in range(n - n % levels)] + rng.sample(range(levels), n % levels)
             rng.shuffle(column)
             columns.append(column)
-        return [self.repaired(genes) for genes in zip(*columns, strict=True)]
+        return [self.repair(genes) for genes in zip(*columns, strict=True)]
 
     def every(self) -> Iterator[Genome]:
-        """All repaired genomes, copies included, in order."""
+        """All repaired genomes in order. A genome to which others are repaired is repeated."""
         for genes in product(*(range(len(dimension.values)) for dimension in self.dimensions)):
-            yield self.repaired(genes)
+            yield self.repair(genes)
+
+    def _idle_keys(self, point: Point) -> set[str]:
+        """Keys that have no effect at a point."""
+        idle: set[str] = set()
+        for switch, off_values in zip(self.switches, self._off_values, strict=True):
+            if switch.key not in idle and identify(point[switch.key]) in off_values:
+                idle.update(switch.idle)
+        return idle
+
+    def _reset_idle(self, point: Point) -> Point:
+        """The point with the first value of every idle gene."""
+        idle = self._idle_keys(point)
+        return point | {dimension.key: dimension.values[0] for dimension in self.dimensions if dimension.key in idle}

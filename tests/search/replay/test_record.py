@@ -15,7 +15,7 @@ from uniads.search.replay.contest import curve, play
 from uniads.search.replay.record import Record, Replay, known_candidates, known_students
 from uniads.search.replay.surrogate import Surrogate, hopeless
 
-RECORDED = Path(__file__).parents[2] / "benchmarks" / "ledgers" / "digits_resnet56-resnet20.jsonl.gz"
+RECORDED = Path(__file__).parents[3] / "benchmarks" / "ledgers" / "digits_resnet56-resnet20.jsonl.gz"
 DIMENSIONS: dict[str, Any] = {
     "student.depth": [1, 3, 5, 7],
     "student.width": [0.5, 1, 1.5, 2],
@@ -156,7 +156,7 @@ def test_measures_that_were_not_recorded_are_refused(record: Record) -> None:
 def test_known_candidates_are_all_that_their_space_holds(record: Record) -> None:
     space = known_candidates(record)
     known = {trial.genome for trial in record.trials}
-    assert {space.repaired(genome) for genome in record.space.every()} == known
+    assert {space.repair(genome) for genome in record.space.every()} == known
     result = search(space, Replay(record, space), NSGA2(space), RUNGS, measures=record.measures, candidates=40)
     assert all("surrogate" not in trial.outcome for trial in result.trials)
     assert {trial.status for trial in result.trials} == {Status.COMPLETED}

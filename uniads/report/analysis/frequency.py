@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from uniads.report.analysis.active import effective
 from uniads.report.page.figure import BLUE, GREY, LIGHT, RED, panels
 from uniads.report.page.label import labels
 from uniads.report.page.sheet import Sheet
@@ -39,7 +38,7 @@ class Tally:
 def tallies(account: Account) -> list[Tally]:
     """The counts of every value of the space, those never tried included; a gene without effect counts nowhere."""
     trials = account.result.trials
-    everyone = {trial.candidate: effective(account.space, trial.genome) for trial in trials}
+    everyone = {trial.candidate: account.space.effective_genome(trial.genome) for trial in trials}
     groups = (
         everyone,
         {trial.candidate for trial in trials if trial.status is Status.REJECTED},

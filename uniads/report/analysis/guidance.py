@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from uniads.report.analysis.active import effective
 from uniads.report.analysis.first_rung import standing
 from uniads.report.analysis.frequency import Tally
 from uniads.report.analysis.importance import Importance
@@ -52,7 +51,7 @@ def differences(account: Account) -> list[Difference]:
     doi:10.1111/j.2517-6161.1995.tb02031.x.
     """
     trials, ranks = standing(account)
-    genomes = np.array([effective(account.space, trial.genome) for trial in trials], dtype=int)
+    genomes = np.array([account.space.effective_genome(trial.genome) for trial in trials], dtype=int)
     genomes = genomes.reshape(len(trials), len(account.space.dimensions))  # also of no trial at all
     names = labels([dimension.key for dimension in account.space.dimensions])
     found, chances = [], []

@@ -7,7 +7,6 @@ import numpy as np
 from matplotlib.figure import Figure
 from sklearn.ensemble import RandomForestRegressor
 
-from uniads.report.analysis.active import effective
 from uniads.report.analysis.first_rung import Floats, standing
 from uniads.report.page.figure import BLUE, RED, canvas
 from uniads.report.page.label import labels
@@ -65,7 +64,7 @@ def importances(account: Account, resamples: int = RESAMPLES, seed: int = 0, tre
     if len(trials) < FEWEST or np.ptp(ranks) == 0:
         return []
     sizes = [len(dimension.values) + 1 for dimension in account.space.dimensions]
-    genomes = np.array([effective(account.space, trial.genome) for trial in trials])
+    genomes = np.array([account.space.effective_genome(trial.genome) for trial in trials])
     features = np.hstack([np.eye(size)[genomes[:, gene]] for gene, size in enumerate(sizes)])
     starts = np.cumsum([0, *sizes[:-1]])
 

@@ -36,7 +36,7 @@ class Algorithm(ABC):
     def __init__(self, space: SearchSpace, seed: int = 0, start: Sequence[Genome] = ()) -> None:
         self.space = space
         self.seed = seed
-        self.start = tuple(dict.fromkeys(space.repaired(genome) for genome in start))
+        self.start = tuple(dict.fromkeys(space.repair(genome) for genome in start))
         self._asked: set[Genome] = set()
 
     @final

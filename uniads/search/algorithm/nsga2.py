@@ -57,7 +57,7 @@ class NSGA2(Algorithm):
             return self.space.draw(rng, weights)
         mother, father = self._parent(rng), self._parent(rng)
         child = crossed(mother, father, rng) if rng.random() < self.crossover else mother
-        return self.space.repaired(self._mutated(child, rng, weights))
+        return self.space.repair(self._mutated(child, rng, weights))
 
     def _parent(self, rng: Random) -> Genome:
         # Survivors stand in order, best first, so the smaller position wins the tournament.

@@ -52,4 +52,4 @@ class RegularizedEvolution(Algorithm):
         genes = list(parent)
         position = rng.randrange(len(genes))
         genes[position] = mutated(self.space.dimensions[position], genes[position], rng, weights_of(weights, position))
-        return self.space.repaired(tuple(genes))
+        return self.space.repair(tuple(genes))

@@ -63,7 +63,7 @@ class TPE(Algorithm):
         if self._study is None or self._study[0] is not rng:
             self._study = rng, self._started(rng)
         params = self._study[1].ask(self._distributions).params
-        return self.space.repaired(tuple(params[dimension.key] for dimension in self.space.dimensions))
+        return self.space.repair(tuple(params[dimension.key] for dimension in self.space.dimensions))
 
     def _started(self, rng: Random) -> optuna.Study:
         """A study that knows the trials told."""
