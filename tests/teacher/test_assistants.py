@@ -141,7 +141,7 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
     ("overrides", "words"),
     [
         (("+assistant=resnet57",), ["no network 'resnet57'", "Did you mean resnet56", "assistant"]),
-        (("+assistant=[resnet14,wrn]",), ["no network 'wrn'", "Did you mean wrn_", "assistant"]),
+        (("+assistant=[resnet14,wrn]",), ["no network 'wrn'", "wrn_", "assistant"]),
         (("+assistant=resnet8", "distiller=plain"), ["asks no teacher", "remove +assistant"]),
         (("+assistant=resnet8", "distiller@teacher.distiller=dml"), ["teacher.distiller asks no teacher", "try kd"]),
         (("+assistant=resnet8", "teacher.checkpoint=none.pt"), ["no checkpoint at none.pt"]),

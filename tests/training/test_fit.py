@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from tests.journey import LIGHTNING, small
-from uniads import build, frozen
+from uniads import build
+from uniads.learner import frozen
 from uniads.bridge.configuration import configure
 from uniads.learner.frozen import can_compile
 from uniads.model import checkpoint

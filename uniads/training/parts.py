@@ -77,9 +77,10 @@ def _check_networks(settings: TrainingSettings, data: Data, distiller: Distiller
     assistants = settings.teacher.assistants
     if assistants and not distiller.needs_teacher:
         raise UserError("this distiller asks no teacher, so nobody needs an assistant; remove +assistant")
+    shape = {"num_classes": data.num_classes, "in_channels": data.channels}  # which may read the data, not on "meta"
     with torch.device("meta"):
         for model in (settings.chosen_student, *assistants):
-            build_network(model, data)
+            model(**shape)
 
 
 def _check_compiling(settings: TrainingSettings) -> None:
