@@ -14,7 +14,7 @@ from uniads.bridge.configuration import blueprint
 from uniads.data.cifar import CIFAR
 from uniads.data.loader import Loader
 from uniads.teacher.provider import Teacher
-from uniads.terminal.opening import clearly_below, teacher_lines
+from uniads.terminal.opening import describe_teacher, is_clearly_below
 
 pytestmark = LIGHTNING
 
@@ -38,7 +38,7 @@ def held_out(images: int) -> CIFAR:
 def lines(cfg: DictConfig, acc1: float, images: int = 5000, **facts: object) -> list[str]:
     network, model = build("model", "resnet8", num_classes=100), blueprint(cfg.teacher.model)
     teacher = Teacher(network, model, Path("resnet110.pth"), acc1, **facts)  # type: ignore[arg-type]
-    return teacher_lines(teacher, held_out(images), cfg.teacher.recipe.epochs)
+    return describe_teacher(teacher, held_out(images), cfg.teacher.recipe.epochs)
 
 
 def test_a_teachers_accuracy_stands_beside_the_published_one(cfg: DictConfig) -> None:
@@ -67,8 +67,8 @@ def test_what_chance_explains_is_no_reason_to_warn(cfg: DictConfig) -> None:
     assert len(lines(cfg, 0.7027, images=300)) == 1
     assert len(lines(cfg, 0.80)) == 1
     error = sqrt(0.7431 * (1 - 0.7431) / 5000)
-    assert not clearly_below(0.7431 - 2.9 * error, 0.7431, 5000)
-    assert clearly_below(0.7431 - 3.1 * error, 0.7431, 5000)
+    assert not is_clearly_below(0.7431 - 2.9 * error, 0.7431, 5000)
+    assert is_clearly_below(0.7431 - 3.1 * error, 0.7431, 5000)
 
 
 def test_a_training_shows_the_teacher_that_it_learns_from(

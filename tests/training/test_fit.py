@@ -8,8 +8,8 @@ import torch
 
 from tests.journey import LIGHTNING, small
 from uniads import build
-from uniads.learner import frozen
 from uniads.bridge.configuration import configure
+from uniads.learner import frozen
 from uniads.learner.frozen import can_compile
 from uniads.model import checkpoint
 from uniads.model.base import count_params

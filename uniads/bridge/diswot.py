@@ -6,6 +6,7 @@ stands. Both terms are 0 for networks that say the same, and negative otherwise:
 """
 
 from collections.abc import Callable
+from copy import deepcopy
 from typing import final
 
 import torch
@@ -26,7 +27,7 @@ def relation(student: Float[Tensor, "n _ _ _"], teacher: Float[Tensor, "n _ _ _"
 
     R divides each row by its l2 norm. From -4/n to 0. Channels and sizes of the two maps may differ.
     """
-    return -(_alike(student) - _alike(teacher)).square().sum() / len(student) ** 2
+    return -(_build_gram(student) - _build_gram(teacher)).square().sum() / len(student) ** 2
 
 
 def semantic(student: Float[Tensor, "k _"], teacher: Float[Tensor, "k _"], gram: str = "class") -> Float[Tensor, ""]:
@@ -41,8 +42,8 @@ def semantic(student: Float[Tensor, "k _"], teacher: Float[Tensor, "k _"], gram:
     Raises:
         UserError: ``channel`` is asked for and the numbers of channels differ, or there is no such Gram matrix.
     """
-    if _checked(gram) == "class":
-        return -(_alike(student) - _alike(teacher)).square().sum() / len(student) ** 2
+    if _check_gram(gram) == "class":
+        return -(_build_gram(student) - _build_gram(teacher)).square().sum() / len(student) ** 2
     channels = student.shape[1]
     if channels != teacher.shape[1]:
         raise UserError(
@@ -68,14 +69,16 @@ def score(student: Network, teacher: Network, batch: Batch, gram: str = "class")
     """Relation + semantic of two untrained networks on one batch, in train mode: batch norm uses the batch.
 
     Args:
-        student: its running statistics move; score a network that is not needed afterwards.
-        teacher: likewise.
+        student: left as it is.
+        teacher: left as it is.
         batch: two images or more.
         gram: see ``semantic``.
     """
-    mine, other = (_seen(network, batch.image) for network in (student, teacher))
-    meaning = semantic(weight_gradient(mine, batch.label), weight_gradient(other, batch.label), gram)
-    return float(relation(mine.features[-1], other.features[-1]) + meaning)
+    student_knowledge, teacher_knowledge = (_ask_in_double(network, batch.image) for network in (student, teacher))
+    semantics = semantic(
+        weight_gradient(student_knowledge, batch.label), weight_gradient(teacher_knowledge, batch.label), gram
+    )
+    return float(relation(student_knowledge.features[-1], teacher_knowledge.features[-1]) + semantics)
 
 
 @final
@@ -95,32 +98,32 @@ class Score:
     def __init__(
         self, build: Callable[[Genome | None], Network], batch: Batch, seed: int, semantic: str = "class"
     ) -> None:
-        self.build, self.batch, self.seed, self.semantic = build, batch, seed, _checked(semantic)
-        self.teacher = self._drawn(None)
+        self.build, self.batch, self.seed, self.semantic = build, batch, seed, _check_gram(semantic)
+        self.teacher = self._draw_network(None)
 
     def __call__(self, genome: Genome) -> float:
-        return score(self._drawn(genome), self.teacher, self.batch, self.semantic)
+        return score(self._draw_network(genome), self.teacher, self.batch, self.semantic)
 
-    def _drawn(self, genome: Genome | None) -> Network:
+    def _draw_network(self, genome: Genome | None) -> Network:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             return self.build(genome).to(self.batch.image.device)
 
 
-def _checked(gram: str) -> str:
+def _check_gram(gram: str) -> str:
     if gram not in GRAMS:
         raise UserError(f"search.algorithm.score.semantic must be {' or '.join(GRAMS)}, got {gram!r}")
     return gram
 
 
-def _alike(rows: Tensor) -> Tensor:
+def _build_gram(rows: Tensor) -> Tensor:
     """The Gram matrix of flattened rows, each of its own rows of l2 norm 1."""
     flat = rows.flatten(1)
     return F.normalize(flat @ flat.T)
 
 
-def _seen(network: Network, image: Tensor) -> Knowledge:
+def _ask_in_double(network: Network, image: Tensor) -> Knowledge:
     """What a network says in train mode, in double precision: Gram matrices of unnormalised maps lose digits."""
-    knowledge: Knowledge = network.train()(image)
+    knowledge: Knowledge = deepcopy(network).train()(image)  # a copy, whose running statistics may move
     features = tuple(feature.double() for feature in knowledge.features)
     return Knowledge(features, knowledge.embedding.double(), knowledge.logits.double())

@@ -21,7 +21,7 @@ from uniads.model.base import Network, count_params
 from uniads.recipe import Recipe
 from uniads.settings import TrainerSettings
 from uniads.teacher.provider import published_acc1
-from uniads.terminal.opening import data_lines
+from uniads.terminal.opening import describe_data
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def evaluate(settings: EvaluationSettings, console: Console) -> None:
     network, facts = load_network(settings, data)
     learner = Learner(network, Composed(), settings.recipe, 1, data.num_classes)
     scores = score(learner, data, settings.part, settings.trainer)
-    for line in data_lines(data, settings.recipe.batch_size):
+    for line in describe_data(data, settings.recipe.batch_size):
         console.print(line, highlight=False, soft_wrap=True)
     published = published_acc1(facts, data) if settings.part == "test" else None
     console.print(

@@ -87,7 +87,7 @@ def run_task(config_name: str, task: Task) -> None:
         if full:
             raise
         if is_mendable(error):
-            sys.exit(f"error: {sentence(error)}\n({FULL}=1 shows where it happened.)")
+            sys.exit(f"error: {format_error(error)}\n({FULL}=1 shows where it happened.)")
         traceback.print_exception(error)
         sys.exit(f"\n{REPORT}")
 
@@ -115,7 +115,7 @@ def is_mendable(error: Exception) -> bool:
     return isinstance(error, MENDABLE) or FOREIGN in str(error)
 
 
-def sentence(error: BaseException) -> str:
+def format_error(error: BaseException) -> str:
     """What a user reads: the innermost reason, and the nearest known names for an unknown one."""
     text = str(error).strip()
     if FOREIGN in text:

@@ -17,7 +17,7 @@ from uniads.command.search_setup import Setup, build_objective, build_setup, ope
 from uniads.command.train import train
 from uniads.error import UserError
 from uniads.export import optuna
-from uniads.logger.wandb import SearchRun, logging_line, search_run
+from uniads.logger.wandb import SearchRun, describe_logging, search_run
 from uniads.outcome import Outcome
 from uniads.report.page import figure
 from uniads.report.search.cost import Amount, Cost, cost_sentence, cost_table
@@ -28,7 +28,7 @@ from uniads.search.account import Account
 from uniads.teacher.assistants import find_teacher
 from uniads.teacher.provider import with_accuracy
 from uniads.terminal import table
-from uniads.terminal.opening import answer_lines, data_lines, teacher_lines
+from uniads.terminal.opening import describe_answers, describe_data, describe_teacher
 from uniads.terminal.progress import ProgressWatcher
 
 
@@ -82,7 +82,7 @@ def introduce(setup: Setup, console: Console) -> None:
     settings, training = setup.settings, setup.settings.training
     if training.threads is not None:
         torch.set_num_threads(training.threads)
-    for line in data_lines(setup.data, training.recipe.batch_size):
+    for line in describe_data(setup.data, training.recipe.batch_size):
         console.print(line, highlight=False, soft_wrap=True)
     budget, schedule = settings.candidates, settings.schedule
     rungs = [rung.epochs for rung in schedule.rungs]
@@ -93,7 +93,7 @@ def introduce(setup: Setup, console: Console) -> None:
         f"space    {settings.space.name}: {genes} genes, {setup.space.size:.3g} combinations",
         f"budget   {budget} candidates, rungs at {rungs} epochs, at most {schedule.cost(budget):,} epochs in all",
         *setup.warm_start.lines(setup.space),
-        logging_line(),
+        describe_logging(),
     ]
     for line in lines:
         console.print(line, highlight=False, soft_wrap=True)
@@ -106,7 +106,7 @@ def _describe_source(setup: Setup, console: Console) -> list[str]:
         return [f"replay   {ledger} answers, and a surrogate where it can't; nothing is trained"]
     with console.status("teacher: loading, or training it on first use"):
         teacher = with_accuracy(find_teacher(training, setup.data), training, setup.data)
-    return [*teacher_lines(teacher, setup.data, training.teacher.recipe.epochs), *answer_lines(training)]
+    return [*describe_teacher(teacher, setup.data, training.teacher.recipe.epochs), *describe_answers(training)]
 
 
 class _Watchers(Watcher):

@@ -10,7 +10,7 @@ from uniads.bridge.configuration import training_settings
 from uniads.error import UserError
 from uniads.outcome import Outcome
 from uniads.settings import TrainingSettings
-from uniads.terminal.opening import answer_lines, data_lines, teacher_lines
+from uniads.terminal.opening import describe_answers, describe_data, describe_teacher
 from uniads.terminal.table import outcome_table
 from uniads.training.fit import fit
 from uniads.training.parts import Parts, load_data
@@ -28,15 +28,15 @@ def train(settings: TrainingSettings, console: Console) -> Outcome:
         UserError: it can't be trained like that, or the training was stopped as hopeless.
     """
     formula = settings.distiller().formula()
-    for line in [*data_lines(load_data(settings), settings.recipe.batch_size), f"loss     {formula}"]:
+    for line in [*describe_data(load_data(settings), settings.recipe.batch_size), f"loss     {formula}"]:
         console.print(line, highlight=False, soft_wrap=True, markup=False)
     with console.status("teacher: loading, or training it on first use") as status:
 
         def show_teacher(parts: Parts) -> None:
             status.stop()
             if parts.teacher:
-                lines = teacher_lines(parts.teacher, parts.data, settings.teacher.recipe.epochs)
-                for line in [*lines, *answer_lines(settings)]:
+                lines = describe_teacher(parts.teacher, parts.data, settings.teacher.recipe.epochs)
+                for line in [*lines, *describe_answers(settings)]:
                     console.print(line, highlight=False, soft_wrap=True, markup=False)
 
         outcome = fit(settings, show_teacher)

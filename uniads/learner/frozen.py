@@ -57,9 +57,9 @@ class Frozen:
         copy = self._copy.to(batch.image.device)
         image = batch.image.to(self.dtype).contiguous(memory_format=self._layout)
         self._size = self._size or len(image)
-        answer = self._compiled(image) if self.compiled and len(image) == self._size else copy(image)
+        answer = self._ask_compiled(image) if self.compiled and len(image) == self._size else copy(image)
         # The next replay of a graph overwrites what this one said, so that a copy is given.
-        full = partial(_full, copied=self.compiled == GRAPHS)
+        full = partial(_in_full, copied=self.compiled == GRAPHS)
         return Knowledge(tuple(map(full, answer.features)), full(answer.embedding), full(answer.logits))
 
     @cached_property
@@ -74,7 +74,7 @@ class Frozen:
         compiled: Callable[[Tensor], Knowledge] = torch.compile(self._copy, options=options)
         return compiled
 
-    def _compiled(self, image: Tensor) -> Knowledge:
+    def _ask_compiled(self, image: Tensor) -> Knowledge:
         try:
             return self._compilation(image)
         except RuntimeError as error:
@@ -86,7 +86,7 @@ class Frozen:
             return answer
 
 
-def _full(x: Tensor, copied: bool) -> Tensor:
+def _in_full(x: Tensor, copied: bool) -> Tensor:
     return x.to(x.dtype if x.dtype == torch.float64 else torch.float32, copy=copied)
 
 

@@ -30,7 +30,7 @@ def has_key() -> bool:
         return False
 
 
-def logging_line() -> str:
+def describe_logging() -> str:
     """Whether W&B is online."""
     return "logging  W&B online" if has_key() else "logging  W&B offline (no key found); wandb sync uploads it later"
 
@@ -73,7 +73,7 @@ class SearchRun(Watcher):
 @contextmanager
 def search_run(directory: Path, name: str, config: Mapping[str, Any]) -> Iterator[SearchRun]:
     """An open W&B run for one search, closed whatever happens; an error ends it as failed."""
-    run = _opened(directory, name, _group(directory, name), "search", config)
+    run = _open_run(directory, name, _name_group(directory, name), "search", config)
     try:
         yield SearchRun(run)
     except BaseException:
@@ -98,11 +98,11 @@ def training_logger(directory: str, name: str, config: Mapping[str, Any]) -> Wan
     """The logger of one full training; the final one of a search is in the search's group, others in their pair's."""
     wandb.finish()  # or a second training in this process would log into the first one's run
     place = Path(directory)
-    group = _group(place.parent, name) if (place.parent / "ledger.jsonl").exists() else name
-    return TrainingLogger(experiment=_opened(place, name, group, "training", config))
+    group = _name_group(place.parent, name) if (place.parent / "ledger.jsonl").exists() else name
+    return TrainingLogger(experiment=_open_run(place, name, group, "training", config))
 
 
-def _group(search: Path, name: str) -> str:
+def _name_group(search: Path, name: str) -> str:
     return f"{name}-{run_id(search, 'search')}"
 
 
@@ -111,12 +111,12 @@ def run_id(directory: Path, job_type: str) -> str:
     return sha256(f"{job_type} {directory.resolve()}".encode()).hexdigest()[:12]
 
 
-def _opened(directory: Path, name: str, group: str, job_type: str, config: Mapping[str, Any]) -> Any:
+def _open_run(directory: Path, name: str, group: str, job_type: str, config: Mapping[str, Any]) -> Any:
     # A program that logs to W&B hands its service on to what it starts. When that is killed, the service keeps the run
     # open, and refuses its name to whoever goes on with it. A service of our own ends with us.
     os.environ.pop(SERVICE, None)
     # A sweep's agent has chosen run and group already.
-    ours: dict[str, Any] = (
+    identity: dict[str, Any] = (
         {} if os.environ.get("WANDB_SWEEP_ID") else {"id": run_id(directory, job_type), "group": group}
     )
     return wandb.init(
@@ -125,8 +125,8 @@ def _opened(directory: Path, name: str, group: str, job_type: str, config: Mappi
         name=name,
         dir=directory,
         mode="online" if has_key() else "offline",
-        resume="allow" if ours and has_key() else None,
+        resume="allow" if identity and has_key() else None,
         config=dict(config),
         settings=QUIET,
-        **ours,
+        **identity,
     )

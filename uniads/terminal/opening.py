@@ -11,7 +11,7 @@ from uniads.teacher.provider import Teacher, published_acc1
 from uniads.teacher.source import answer_dtype
 
 
-def data_lines(data: Data, batch_size: int) -> list[str]:
+def describe_data(data: Data, batch_size: int) -> list[str]:
     """The data set, its size, and the others that there are."""
     name = type(data).__name__
     height, width = data.size
@@ -24,7 +24,7 @@ def data_lines(data: Data, batch_size: int) -> list[str]:
     ]
 
 
-def teacher_lines(teacher: Teacher, data: Data, epochs: int) -> list[str]:
+def describe_teacher(teacher: Teacher, data: Data, epochs: int) -> list[str]:
     """The teacher, its size and accuracy, where its weights are from, and a warning if it is worse than published.
 
     Args:
@@ -42,7 +42,7 @@ def teacher_lines(teacher: Teacher, data: Data, epochs: int) -> list[str]:
         f"teacher  {teacher.model.name}: {params:,} parameters, "
         f"validation accuracy {teacher.val_acc1:.2%} ({source} {teacher.file}{seen}){known}"
     )
-    if published is None or not clearly_below(teacher.val_acc1, published, len(data.val(1).index)):
+    if published is None or not is_clearly_below(teacher.val_acc1, published, len(data.val(1).index)):
         return [line]
     advice = (
         "check that the file is the published one, and its data.mean, data.std and order of classes; "
@@ -54,7 +54,7 @@ def teacher_lines(teacher: Teacher, data: Data, epochs: int) -> list[str]:
     return [line, f"         warning: this teacher is clearly worse than the published one; {advice}"]
 
 
-def answer_lines(settings: TrainingSettings) -> list[str]:
+def describe_answers(settings: TrainingSettings) -> list[str]:
     """In which precision the teacher answers, if it is not its own.
 
     Args:
@@ -67,7 +67,7 @@ def answer_lines(settings: TrainingSettings) -> list[str]:
     return [f"         it answers in {name}, the weights stay as they are; teacher.dtype=float32 keeps all bits"]
 
 
-def clearly_below(acc1: float, published: float, images: int) -> bool:
+def is_clearly_below(acc1: float, published: float, images: int) -> bool:
     """Whether an accuracy is below a published one by more than chance explains.
 
     That is more than three standard errors, 3 · sqrt(p (1 - p) / n), of a network of accuracy p on n images.
