@@ -74,11 +74,9 @@ def score(student: Network, teacher: Network, batch: Batch, gram: str = "class")
         batch: two images or more.
         gram: see ``semantic``.
     """
-    student_knowledge, teacher_knowledge = (_ask_in_double(network, batch.image) for network in (student, teacher))
-    semantics = semantic(
-        weight_gradient(student_knowledge, batch.label), weight_gradient(teacher_knowledge, batch.label), gram
-    )
-    return float(relation(student_knowledge.features[-1], teacher_knowledge.features[-1]) + semantics)
+    both = [_ask_in_double(network, batch.image) for network in (student, teacher)]
+    alike = relation(*(knowledge.features[-1] for knowledge in both))
+    return float(alike + semantic(*(weight_gradient(knowledge, batch.label) for knowledge in both), gram))
 
 
 @final
