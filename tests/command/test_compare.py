@@ -13,7 +13,7 @@ from uniads import compare
 from uniads.report.comparison.standing import adjust_p_values, bootstrap_median, build_standings
 
 pytestmark = LIGHTNING
-RECORDED = Path(__file__).parents[1] / "benchmarks" / "ledgers" / "digits_resnet56-resnet20.jsonl.gz"
+RECORDED = Path(__file__).parents[2] / "benchmarks" / "ledgers" / "digits_resnet56-resnet20.jsonl.gz"
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from uniads.report.comparison.equal_epochs import (
+    SourceTraining,
     build_equal_epochs_sheet,
     read_search_trainings,
     read_sweep_trainings,
