@@ -233,7 +233,9 @@ def show(settings: ComparisonSettings, ground: Ground, found: Comparison, consol
     console.print(
         f"{found.recorded:,} of {found.trials:,} trials were answered by the ledger, the others by the surrogate"
     )
-    picture = draw_median_curve_figure(found.grid, found.hypervolume, found.regret, f"Searches replayed on {settings.ledger.name}")
+    picture = draw_median_curve_figure(
+        found.grid, found.hypervolume, found.regret, f"Searches replayed on {settings.ledger.name}"
+    )
     figure.save_figure(picture, settings.directory, "curves")
     _write(settings, ground, found, standings)
     console.print(f"curves.png, curves.svg, comparison.csv, .md and .json: {settings.directory}", soft_wrap=True)

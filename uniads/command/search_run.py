@@ -20,7 +20,7 @@ from uniads.export import optuna
 from uniads.logger.wandb import SearchRun, logging_line, search_run
 from uniads.outcome import Outcome
 from uniads.report.element import figure
-from uniads.report.search.cost import Amount, Cost, describe_cost, build_cost_table
+from uniads.report.search.cost import Amount, Cost, build_cost_table, describe_cost
 from uniads.report.search.page import write_report
 from uniads.report.search.pareto import draw_pareto_figure
 from uniads.search import INTERRUPTED, Ledger, Result, Trial, Watcher, fidelity, search
@@ -185,7 +185,7 @@ def report(setup: Setup, result: Result, console: Console) -> None:
         studies = directory / "optuna.db"
         studies.unlink(missing_ok=True)
         account = Account.of(directory / "ledger.jsonl")
-        optuna.export(account, f"sqlite:///{studies}", directory.name)
+        optuna.export_studies(account, f"sqlite:///{studies}", directory.name)
 
 
 def conclude(setup: Setup, result: Result, final: Outcome | None, console: Console) -> None:

@@ -10,7 +10,7 @@ from rich.console import Console
 from uniads.bridge.search_settings import search_settings
 from uniads.command.search_setup import build_setup
 from uniads.error import UserError
-from uniads.export.sweep import sweeps, write
+from uniads.export.sweep import build_sweeps, write_sweeps
 from uniads.report.comparison.equal_epochs import build_equal_epochs_sheet, read_search_trainings, read_sweep_trainings
 from uniads.search.account import Account
 
@@ -36,8 +36,8 @@ def main(cfg: DictConfig) -> None:
     loader = GlobalHydra.instance().config_loader()
     settings = search_settings(cfg, loader)
     setup = build_setup(settings, loader)
-    made = sweeps(
+    made = build_sweeps(
         setup.space, settings.schedule, settings.candidates, settings.overrides, setup.target, cfg.seed, directory
     )
-    for path in write(made, directory):
+    for path in write_sweeps(made, directory):
         console.print(f"wandb sweep {path}", highlight=False, soft_wrap=True)

@@ -8,7 +8,7 @@ import optuna
 import pytest
 from optuna.importance import MeanDecreaseImpurityImportanceEvaluator
 
-from uniads.export.optuna import study
+from uniads.export.optuna import build_study
 from uniads.report.analysis.first_rung import rank_first_rung
 from uniads.report.analysis.frequency import count_values
 from uniads.report.analysis.guidance import FALSE_DISCOVERY_RATE, compare_values, write_guidance
@@ -64,7 +64,7 @@ def test_importance_is_optunas_mean_decrease_of_impurity(account: Account) -> No
     trials, ranks = rank_first_rung(whole)
     evaluator = MeanDecreaseImpurityImportanceEvaluator(n_trees=200, max_depth=MAX_DEPTH, seed=0)
     theirs = optuna.importance.get_param_importances(
-        study(whole, 0), evaluator=evaluator, target=lambda trial: float(ranks[trial.number])
+        build_study(whole, 0), evaluator=evaluator, target=lambda trial: float(ranks[trial.number])
     )
     ours = {
         whole.space.dimensions[one.gene].key: one.share for one in measure_importances(whole, resamples=1, trees=200)
