@@ -10,10 +10,10 @@ from scipy.stats import wilcoxon
 
 from tests.journey import LIGHTNING, Commands
 from uniads import compare
-from uniads.report.comparison.standing import holm, median_interval, standings
+from uniads.report.comparison.standing import adjust_p_values, bootstrap_median, build_standings
 
 pytestmark = LIGHTNING
-RECORDED = Path(__file__).parents[1] / "benchmarks" / "ledgers" / "digits_resnet56-resnet20.jsonl.gz"
+RECORDED = Path(__file__).parents[2] / "benchmarks" / "ledgers" / "digits_resnet56-resnet20.jsonl.gz"
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_mistakes_are_told_in_a_sentence(run: Commands, tmp_path: Path, argument
 def test_standings_are_ranks_and_a_paired_test() -> None:
     one = np.arange(12.0)
     volumes = {"one": one, "two": one + np.linspace(0.1, 0.3, 12), "three": one - np.linspace(0.2, 0.9, 12)}
-    found = standings(volumes, {name: 20 - values for name, values in volumes.items()})
+    found = build_standings(volumes, {name: 20 - values for name, values in volumes.items()})
     assert [row.rank for row in found] == [2, 1, 3]
     assert [row.better for row in found] == [None, 1, 0]
     assert found[1].p == pytest.approx(2 * wilcoxon(volumes["two"], one).pvalue)
@@ -79,9 +79,9 @@ def test_standings_are_ranks_and_a_paired_test() -> None:
 
 
 def test_holms_method_on_a_worked_example() -> None:
-    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert adjust_p_values([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
 
 
 def test_the_interval_of_equal_numbers_is_a_point() -> None:
-    low, high = median_interval(np.full(7, 2.5))
+    low, high = bootstrap_median(np.full(7, 2.5))
     assert low == high == 2.5

@@ -8,14 +8,14 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
-from uniads.export.optuna import OFF, export
+from uniads.export.optuna import IDLE, export_studies
 from uniads.search import Status
 from uniads.search.account import Account
 
 
 @pytest.fixture
 def storage(account: Account, tmp_path: Path) -> JournalStorage:
-    assert export(account, str(tmp_path / "sub" / "journal.log"), "s") == ["s-epoch1", "s-epoch3"]
+    assert export_studies(account, str(tmp_path / "sub" / "journal.log"), "s") == ["s-epoch1", "s-epoch3"]
     return JournalStorage(JournalFileBackend(str(tmp_path / "sub" / "journal.log")))
 
 
@@ -43,10 +43,10 @@ def test_every_trial_has_every_gene_and_what_is_off_says_so(account: Account, st
     off = [trial for trial in study.trials if trial.params["distiller.logits.weight"] == 0]
     assert off
     for trial in off:
-        assert {key for key, value in trial.params.items() if value == OFF} == {
+        assert {key for key, value in trial.params.items() if value == IDLE} == {
             "transform@distiller.logits.transform.first", "distance@distiller.logits.distance", "distiller.logits.tau",
         }  # fmt: skip
-    assert all(OFF not in trial.params.values() for trial in study.trials if trial not in off)
+    assert all(IDLE not in trial.params.values() for trial in study.trials if trial not in off)
 
 
 def test_importances_and_new_trials_work_on_it(storage: JournalStorage) -> None:
@@ -63,14 +63,14 @@ def test_sqlite_is_written_anew_and_studies_of_others_are_left(account: Account,
     few = Account(account.file, account.facts, account.space, type(account.result)(
         account.result.trials[:4], account.result.measures, account.result.top))  # fmt: skip
     for _ in range(2):
-        assert export(few, url, "s") == ["s-epoch1"]
+        assert export_studies(few, url, "s") == ["s-epoch1"]
         (summary,) = optuna.get_all_study_summaries(url)
         assert summary.n_trials == 4
     optuna.create_study(study_name="mine-epoch1", storage=url)
     with pytest.raises(ValueError, match="holds another study named 'mine-epoch1'"):
-        export(few, url, "mine")
+        export_studies(few, url, "mine")
 
 
 def test_a_storage_that_can_not_be_opened_is_refused(account: Account) -> None:
     with pytest.raises(ValueError, match="storage=nosuch://x can't be opened"):
-        export(account, "nosuch://x", "s")
+        export_studies(account, "nosuch://x", "s")

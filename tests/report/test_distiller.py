@@ -31,4 +31,4 @@ def test_every_distiller_has_one_row_and_the_rest_of_the_file_stays(
 
 def test_a_file_without_marks_is_refused() -> None:
     with pytest.raises(ValueError, match="the file needs the marks"):
-        distiller.written(f"{distiller.END} {distiller.BEGIN}")
+        distiller.insert_table(f"{distiller.END} {distiller.BEGIN}")

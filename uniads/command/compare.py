@@ -19,8 +19,8 @@ from rich.console import Console
 from uniads.bridge.player import Player, build_player
 from uniads.error import UserError
 from uniads.report.comparison import standing as comparison
-from uniads.report.comparison.curve import curves_figure
-from uniads.report.page import figure
+from uniads.report.comparison.median_curve import draw_median_curve_figure
+from uniads.report.element import figure
 from uniads.search import SearchSpace
 from uniads.search.replay.contest import Step, curve, play
 from uniads.search.replay.record import Record, Replay, known_candidates, known_students
@@ -227,14 +227,16 @@ def compare(settings: ComparisonSettings, ground: Ground, players: Sequence[Play
 def show(settings: ComparisonSettings, ground: Ground, found: Comparison, console: Console) -> None:
     """Print the standings, and write them and the curves."""
     final = [{name: curves[:, -1] for name, curves in kind.items()} for kind in (found.hypervolume, found.regret)]
-    standings = comparison.standings(*final)
+    standings = comparison.build_standings(*final)
     title = f"Searches at {ground.budget:g} epochs, {settings.seeds} seeds"
-    console.print(comparison.standings_table(standings, title))
+    console.print(comparison.build_standings_table(standings, title))
     console.print(
         f"{found.recorded:,} of {found.trials:,} trials were answered by the ledger, the others by the surrogate"
     )
-    picture = curves_figure(found.grid, found.hypervolume, found.regret, f"Searches replayed on {settings.ledger.name}")
-    figure.save(picture, settings.directory, "curves")
+    picture = draw_median_curve_figure(
+        found.grid, found.hypervolume, found.regret, f"Searches replayed on {settings.ledger.name}"
+    )
+    figure.save_figure(picture, settings.directory, "curves")
     _write(settings, ground, found, standings)
     console.print(f"curves.png, curves.svg, comparison.csv, .md and .json: {settings.directory}", soft_wrap=True)
 
@@ -243,11 +245,11 @@ def _write(
     settings: ComparisonSettings, ground: Ground, found: Comparison, standings: Sequence[comparison.Standing]
 ) -> None:
     directory = settings.directory
-    rows = comparison.rows(standings)
+    rows = comparison.format_standings(standings)
     with (directory / "comparison.csv").open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-    (directory / "comparison.md").write_text(comparison.markdown(standings), encoding="utf-8")
-    content = {**_build_facts(settings, ground, found), "rows": comparison.records(standings)}
+    (directory / "comparison.md").write_text(comparison.format_markdown(standings), encoding="utf-8")
+    content = {**_build_facts(settings, ground, found), "rows": comparison.list_records(standings)}
     (directory / "comparison.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

@@ -6,7 +6,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from uniads.error import UserError
-from uniads.export.optuna import export
+from uniads.export.optuna import export_studies
 from uniads.search.account import Account
 
 
@@ -19,7 +19,7 @@ def main(cfg: DictConfig) -> None:
     if OmegaConf.is_missing(cfg, "ledger"):
         raise UserError("no ledger is given; add ledger=FILE, the ledger.jsonl of a search")
     file = Path(cfg.ledger)
-    names = export(Account.of(file), cfg.storage, cfg.name or file.resolve().parent.name)
+    names = export_studies(Account.of(file), cfg.storage, cfg.name or file.resolve().parent.name)
     console = Console()
     for name in names:
         console.print(f"study {name} in {cfg.storage}", highlight=False, soft_wrap=True)

@@ -25,5 +25,5 @@ def main(cfg: DictConfig) -> None:
         return
     sheets = write_trainings(directory)
     for sheet in sheets:
-        console.print(sheet.markdown(), highlight=False, soft_wrap=True, markup=False)
+        console.print(sheet.to_markdown(), highlight=False, soft_wrap=True, markup=False)
     console.print(f"as CSV, Markdown and LaTeX: {directory / 'report'}", highlight=False, soft_wrap=True)

@@ -19,10 +19,10 @@ from uniads.error import UserError
 from uniads.export import optuna
 from uniads.logger.wandb import SearchRun, describe_logging, search_run
 from uniads.outcome import Outcome
-from uniads.report.page import figure
-from uniads.report.search.cost import Amount, Cost, cost_sentence, cost_table
+from uniads.report.element import figure
+from uniads.report.search.cost import Amount, Cost, build_cost_table, describe_cost
 from uniads.report.search.page import write_report
-from uniads.report.search.pareto import pareto_figure
+from uniads.report.search.pareto import draw_pareto_figure
 from uniads.search import INTERRUPTED, Ledger, Result, Trial, Watcher, fidelity, search
 from uniads.search.account import Account
 from uniads.teacher.assistants import find_teacher
@@ -169,9 +169,9 @@ def report(setup: Setup, result: Result, console: Console) -> None:
     table.write_csv(result.front, directory / "front.csv")
     if completed and len(result.measures) > 1:
         title = f"{settings.training.pair} on {settings.data}"
-        figure.save(pareto_figure(result, title), directory, "pareto")
+        figure.save_figure(draw_pareto_figure(result, title), directory, "pareto")
     console.print(f"stopped: {result.stopped}", highlight=False)
-    console.print(table.front_table(result))
+    console.print(table.build_front_table(result))
     for line in fidelity.report(settings.schedule, result.trials):
         console.print(line, highlight=False, soft_wrap=True)
     if result.best:
@@ -185,7 +185,7 @@ def report(setup: Setup, result: Result, console: Console) -> None:
         studies = directory / "optuna.db"
         studies.unlink(missing_ok=True)
         account = Account.of(directory / "ledger.jsonl")
-        optuna.export(account, f"sqlite:///{studies}", directory.name)
+        optuna.export_studies(account, f"sqlite:///{studies}", directory.name)
 
 
 def conclude(setup: Setup, result: Result, final: Outcome | None, console: Console) -> None:
@@ -199,7 +199,7 @@ def conclude(setup: Setup, result: Result, final: Outcome | None, console: Conso
     full = settings.training.schedule_epochs
     trained = Amount(final.epochs, final.epochs * final.epoch_flops) if final else None
     if result.epochs:
-        console.print(cost_table(Cost.of(result, settings.schedule.rungs[-1].epochs, full, trained)))
-        console.print(cost_sentence(result, full, final.epochs if final else 0), highlight=False, soft_wrap=True)
+        console.print(build_cost_table(Cost.of(result, settings.schedule.rungs[-1].epochs, full, trained)))
+        console.print(describe_cost(result, full, final.epochs if final else 0), highlight=False, soft_wrap=True)
     files = f"ledger.jsonl, front.csv, pareto.png and pareto.svg: {directory}"
     console.print(files, highlight=False, soft_wrap=True)

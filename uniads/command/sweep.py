@@ -10,8 +10,8 @@ from rich.console import Console
 from uniads.bridge.search_settings import search_settings
 from uniads.command.search_setup import build_setup
 from uniads.error import UserError
-from uniads.export.sweep import sweeps, write
-from uniads.report.comparison.equal import equal_sheet, of_ledger, of_results
+from uniads.export.sweep import build_sweeps, write_sweeps
+from uniads.report.comparison.equal_epochs import build_equal_epochs_sheet, read_search_trainings, read_sweep_trainings
 from uniads.search.account import Account
 
 
@@ -26,16 +26,18 @@ def main(cfg: DictConfig) -> None:
         if not (cfg.sweep.ledger and cfg.sweep.results):
             raise UserError("a comparison needs both sweep.ledger=FILE and sweep.results=[FILE,...]")
         account = Account.of(Path(cfg.sweep.ledger))
-        files = {str(file): of_results(Path(file), account.length) for file in cfg.sweep.results}
-        sheet = equal_sheet(account.result.measures, account.length, {"search": of_ledger(account), **files})
+        files = {str(file): read_sweep_trainings(Path(file), account.length) for file in cfg.sweep.results}
+        sheet = build_equal_epochs_sheet(
+            account.result.measures, account.length, {"search": read_search_trainings(account), **files}
+        )
         sheet.write(directory)
-        console.print(sheet.markdown(), highlight=False, soft_wrap=True, markup=False)
+        console.print(sheet.to_markdown(), highlight=False, soft_wrap=True, markup=False)
         return
     loader = GlobalHydra.instance().config_loader()
     settings = search_settings(cfg, loader)
     setup = build_setup(settings, loader)
-    made = sweeps(
+    made = build_sweeps(
         setup.space, settings.schedule, settings.candidates, settings.overrides, setup.target, cfg.seed, directory
     )
-    for path in write(made, directory):
+    for path in write_sweeps(made, directory):
         console.print(f"wandb sweep {path}", highlight=False, soft_wrap=True)

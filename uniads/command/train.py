@@ -11,7 +11,7 @@ from uniads.error import UserError
 from uniads.outcome import Outcome
 from uniads.settings import TrainingSettings
 from uniads.terminal.opening import describe_answers, describe_data, describe_teacher
-from uniads.terminal.table import outcome_table
+from uniads.terminal.table import build_outcome_table
 from uniads.training.fit import fit
 from uniads.training.parts import Parts, load_data
 
@@ -42,7 +42,7 @@ def train(settings: TrainingSettings, console: Console) -> Outcome:
         outcome = fit(settings, show_teacher)
     directory = settings.directory
     (directory / "outcome.json").write_text(json.dumps(asdict(outcome), indent=2) + "\n")
-    console.print(outcome_table(outcome))
+    console.print(build_outcome_table(outcome))
     console.print(f"student, checkpoints and outcome.json: {directory}", highlight=False, soft_wrap=True)
     if outcome.rejected:
         raise UserError(f"the training was stopped: {outcome.rejected}; try a smaller recipe.lr or distiller weight")

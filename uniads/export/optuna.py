@@ -24,8 +24,8 @@ from uniads.search.objective import Measure
 from uniads.search.space import Genome, SearchSpace
 from uniads.search.trial import Status, Trial
 
-OFF = "(off)"
-"""Stands for the value of an idle gene, such as a transform of a term of weight 0."""
+IDLE = "(off)"
+"""Stands in place of the value of an idle gene, such as a transform of a term of weight 0."""
 
 STATES = {
     Status.COMPLETED: TrialState.COMPLETE,
@@ -34,61 +34,63 @@ STATES = {
 }
 
 
-def distributions(space: SearchSpace) -> dict[str, CategoricalDistribution]:
+def build_distributions(space: SearchSpace) -> dict[str, CategoricalDistribution]:
     """Every gene with all of its values, the same for every trial: importances leave out whatever changes."""
-    off = space.optional_genes
+    optional = space.optional_genes
     return {
-        dimension.key: CategoricalDistribution((*dimension.values, *([OFF] if gene in off else [])))
+        dimension.key: CategoricalDistribution((*dimension.values, *([IDLE] if gene in optional else [])))
         for gene, dimension in enumerate(space.dimensions)
     }
 
 
-def frozen(account: Account, rung: int) -> list[FrozenTrial]:
+def build_trials(account: Account, rung: int) -> list[FrozenTrial]:
     """The trials of a rung as Optuna's. Rejected ones are PRUNED, without values of any kind."""
-    ranges = distributions(account.space)
+    ranges = build_distributions(account.space)
     return [
         optuna.create_trial(
             state=STATES[trial.status],
             values=list(trial.values) or None,
-            params=_params(account.space, trial.genome, ranges),
+            params=_build_params(account.space, trial.genome, ranges),
             distributions=dict(ranges),
-            user_attrs=_facts(trial),
+            user_attrs=_build_attributes(trial),
         )
         for trial in account.result.trials
         if trial.rung == rung
     ]
 
 
-def _params(space: SearchSpace, genome: Genome, ranges: Mapping[str, CategoricalDistribution]) -> dict[str, Any]:
+def _build_params(space: SearchSpace, genome: Genome, ranges: Mapping[str, CategoricalDistribution]) -> dict[str, Any]:
     return {key: ranges[key].choices[gene] for key, gene in zip(ranges, space.effective_genome(genome), strict=True)}
 
 
-def _facts(trial: Trial) -> dict[str, Any]:
-    told = {"candidate": trial.candidate, "seed": trial.seed, "generation": trial.generation, **trial.outcome}
-    return {**told, "overrides": " ".join(trial.overrides), **({"reason": trial.reason} if trial.reason else {})}
+def _build_attributes(trial: Trial) -> dict[str, Any]:
+    attributes = {"candidate": trial.candidate, "seed": trial.seed, "generation": trial.generation, **trial.outcome}
+    return {**attributes, "overrides": " ".join(trial.overrides), **({"reason": trial.reason} if trial.reason else {})}
 
 
-def study(account: Account, rung: int, storage: BaseStorage | None = None, name: str | None = None) -> optuna.Study:
+def build_study(
+    account: Account, rung: int, storage: BaseStorage | None = None, name: str | None = None
+) -> optuna.Study:
     """A new study of one rung, in memory when no storage is given."""
     directions = [StudyDirection.MINIMIZE] * len(account.result.measures)
-    with _quiet():
-        made = optuna.create_study(
+    with _silence_optuna():
+        study = optuna.create_study(
             storage=storage, study_name=name, directions=directions, sampler=RandomSampler(seed=0)
         )
-        made.set_metric_names([_named(measure) for measure in account.result.measures])
-    made.set_user_attr("ledger", str(account.file.resolve()))
-    made.set_user_attr("epochs", account.epochs[rung])
-    made.add_trials(frozen(account, rung))
-    return made
+        study.set_metric_names([_name_measure(measure) for measure in account.result.measures])
+    study.set_user_attr("ledger", str(account.file.resolve()))
+    study.set_user_attr("epochs", account.epochs[rung])
+    study.add_trials(build_trials(account, rung))
+    return study
 
 
-def _named(measure: Measure) -> str:
+def _name_measure(measure: Measure) -> str:
     return measure.name if measure.target is None else f"{measure.name}, distance from {measure.target:,.6g}"
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Optuna without its notices."""
+def _silence_optuna() -> Iterator[None]:
+    """Keep Optuna's notices off the terminal."""
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
@@ -99,7 +101,7 @@ def _quiet() -> Iterator[None]:
         optuna.logging.set_verbosity(before)
 
 
-def export(account: Account, storage: str, name: str) -> list[str]:
+def export_studies(account: Account, storage: str, name: str) -> list[str]:
     """Write one study for each rung that was reached, named ``<name>-epoch<epochs>``; an earlier export is replaced.
 
     Args:
@@ -114,53 +116,53 @@ def export(account: Account, storage: str, name: str) -> list[str]:
         UserError: the storage can't be opened, or holds a study of such a name from elsewhere.
     """
     names = {rung: f"{name}-epoch{epochs}" for rung, epochs in account.epochs.items()}
-    with _opened(storage) as opened:
-        known = {summary.study_name: summary for summary in optuna.get_all_study_summaries(opened)}
+    with _open_storage(storage) as database:
+        known = {summary.study_name: summary for summary in optuna.get_all_study_summaries(database)}
         for study_name in names.values():
             if study_name in known:
                 if known[study_name].user_attrs.get("ledger") != str(account.file.resolve()):
                     raise UserError(f"{storage} holds another study named {study_name!r}; give this one name=NAME")
-                optuna.delete_study(study_name=study_name, storage=opened)
+                optuna.delete_study(study_name=study_name, storage=database)
         for rung, study_name in names.items():
-            study(account, rung, opened, study_name)
+            build_study(account, rung, database, study_name)
     return list(names.values())
 
 
 @contextmanager
-def _opened(storage: str) -> Iterator[BaseStorage]:
-    """The storage of an URL or path."""
+def _open_storage(storage: str) -> Iterator[BaseStorage]:
+    """Open the storage of an URL or path, and close it in the end."""
     if "://" not in storage:
         Path(storage).parent.mkdir(parents=True, exist_ok=True)
         yield JournalStorage(JournalFileBackend(storage))
         return
     file = Path(storage.removeprefix("sqlite:///"))
     if storage.startswith("sqlite:///") and not file.exists():
-        with _in_memory(file) as opened:
-            yield opened
+        with _fill_in_memory(file) as database:
+            yield database
         return
     try:
-        opened = RDBStorage(storage)
+        database = RDBStorage(storage)
     except (SQLAlchemyError, ImportError, RuntimeError) as error:
         raise UserError(f"storage={storage} can't be opened: {str(error).splitlines()[0]}") from error
     try:
-        yield opened
+        yield database
     finally:
-        opened.engine.dispose()
+        database.engine.dispose()
 
 
 @contextmanager
-def _in_memory(file: Path) -> Iterator[RDBStorage]:
-    """A new SQLite file that is filled in memory and written at once: a disk waits after every value."""
-    opened = RDBStorage(
+def _fill_in_memory(file: Path) -> Iterator[RDBStorage]:
+    """A new SQLite file, filled in memory and written at the end, since a file would be synced after every value."""
+    database = RDBStorage(
         "sqlite:///:memory:", engine_kwargs={"poolclass": StaticPool, "connect_args": {"check_same_thread": False}}
     )
     try:
-        yield opened
+        yield database
         file.parent.mkdir(parents=True, exist_ok=True)
-        raw = opened.engine.raw_connection()
+        raw = database.engine.raw_connection()
         target = sqlite3.connect(file)
         raw.driver_connection.backup(target)  # type: ignore[union-attr]
         target.close()
         raw.close()
     finally:
-        opened.engine.dispose()
+        database.engine.dispose()

@@ -12,7 +12,7 @@ OBJECTIVE = "objective"
 """What ``callback=sweep`` logs once an epoch."""
 
 
-def sweeps(
+def build_sweeps(
     space: SearchSpace,
     schedule: Schedule,
     candidates: int,
@@ -38,9 +38,9 @@ def sweeps(
     rungs = [rung.epochs for rung in schedule.rungs]
     steps = max(len(rungs) - 1, 1)
     ratio = max(2, round((rungs[-1] / rungs[0]) ** (1 / steps)))
-    early = {"type": "hyperband", "min_iter": rungs[0], "eta": ratio}
+    hyperband = {"type": "hyperband", "min_iter": rungs[0], "eta": ratio}
 
-    def made(name: str, method: str, runs: int) -> dict[str, Any]:
+    def build_sweep(name: str, method: str, runs: int) -> dict[str, Any]:
         fixed = [
             f"epochs={rungs[-1]}", f"seed={seed}", f"data.seed={seed}", "test=false", "callback=sweep",
             f"callback.sweep.target={target}", f"callback.sweep.file='{directory.resolve() / name}.jsonl'",
@@ -54,18 +54,18 @@ def sweeps(
             "command": ["${env}", "${interpreter}", "-m", "uniads.train", *overrides, *fixed, "${args_no_hyphens}"],
         }
 
-    full = max(1, schedule.cost(candidates) // rungs[-1])
+    paid_runs = max(1, schedule.cost(candidates) // rungs[-1])
     return {
-        "random": made("random", "random", full),
-        "bayes": {**made("bayes", "bayes", candidates), "early_terminate": early},
+        "random": build_sweep("random", "random", paid_runs),
+        "bayes": {**build_sweep("bayes", "bayes", candidates), "early_terminate": hyperband},
     }
 
 
-def write(files: Mapping[str, Mapping[str, Any]], directory: Path) -> list[Path]:
+def write_sweeps(sweeps: Mapping[str, Mapping[str, Any]], directory: Path) -> list[Path]:
     """Write the sweeps as ``<name>.yaml``."""
     directory.mkdir(parents=True, exist_ok=True)
     paths = []
-    for name, content in files.items():
+    for name, content in sweeps.items():
         paths.append(directory / f"{name}.yaml")
         text = yaml.safe_dump(dict(content), sort_keys=False, allow_unicode=True)
         paths[-1].write_text(f"# wandb sweep {name}.yaml\n{text}", encoding="utf-8")

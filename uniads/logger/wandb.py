@@ -13,7 +13,7 @@ from pytorch_lightning.loggers import WandbLogger
 from wandb.env import SERVICE
 
 from uniads.search import Result, Trial, Watcher
-from uniads.terminal.table import COLUMNS, rows
+from uniads.terminal.table import COLUMNS, flatten_trials
 
 QUIET = wandb.Settings(silent=True, console="off", x_disable_stats=True, x_disable_meta=True)
 
@@ -64,7 +64,7 @@ class SearchRun(Watcher):
 
     def conclude(self, result: Result) -> None:
         """The front as a table and a scatter plot."""
-        table = wandb.Table(list(COLUMNS), [[row[name] for name in COLUMNS] for row in rows(result.front)])
+        table = wandb.Table(list(COLUMNS), [[row[name] for name in COLUMNS] for row in flatten_trials(result.front)])
         self.run.log({"front": table, "pareto": wandb.plot.scatter(table, "params", "val_loss", "Pareto front")})
         if result.best:
             self.run.summary["best"] = result.best.candidate

@@ -1,4 +1,4 @@
-"""python -m uniads.report.distiller README.md: the table of all distillers, written between the two marks of a file."""
+"""The table of all distillers. python -m uniads.report.distiller README.md writes it between two marks of a file."""
 
 import re
 import sys
@@ -22,43 +22,45 @@ BEGIN, END = "<!-- distillers: begin -->", "<!-- distillers: end -->"
 TEACHER, STUDENT = "resnet32x4", "resnet8x4"
 """The pair that extra parameters are counted for: CIFAR-100, a batch of 64."""
 COLUMNS = ("method", "knowledge", "formula", "weight", "extra parameters", "source", "made of")
-SOURCE = re.compile(r"arXiv:\d{4}\.\d{4,5}|openreview\.net/\S*[\w]")
+SOURCE_PATTERN = re.compile(r"arXiv:\d{4}\.\d{4,5}|openreview\.net/\S*[\w]")
 
 
-def context() -> Context:
+def _build_context() -> Context:
     """The training that extra parameters are counted for."""
     teacher, student = (build("model", name, num_classes=100) for name in (TEACHER, STUDENT))
     batch = Batch(torch.zeros(2, 3, 32, 32), torch.arange(2), torch.arange(2))
     label = torch.arange(50_000) % 100
-    known, said = knowledge_of(student, batch.image), knowledge_of(teacher, batch.image)
+    student_knowledge, teacher_knowledge = knowledge_of(student, batch.image), knowledge_of(teacher, batch.image)
     student_builder = partial(build, "model", STUDENT, num_classes=100)
-    return Context(student, teacher, known, said, batch, len(label), 64, student_builder, label)
+    return Context(
+        student, teacher, student_knowledge, teacher_knowledge, batch, len(label), 64, student_builder, label
+    )
 
 
-def rows() -> list[dict[str, str]]:
+def build_distiller_rows() -> list[dict[str, str]]:
     """One row for each distiller, in the order of their names."""
-    told = context()
-    return [_row(name, told) for name in options("distiller")]
+    context = _build_context()
+    return [_build_row(name, context) for name in options("distiller")]
 
 
-def _row(name: str, told: Context) -> dict[str, str]:
+def _build_row(name: str, context: Context) -> dict[str, str]:
     distiller: Distiller = build("distiller", name)
-    distiller.adapt(told)
+    distiller.adapt(context)
     terms = distiller.terms() if isinstance(distiller, Composed) else {}
     weights = [f"task {distiller.task:g}", *(f"{label} {term.weight:g}" for label, term in terms.items())]
     modules = [term for term in terms.values() if not isinstance(term, Node | Middle)]
     return {
         "method": f"`{name}`",
-        "knowledge": ", ".join(dict.fromkeys(_knowledge(term) for term in terms.values())) or "-",
+        "knowledge": ", ".join(dict.fromkeys(_name_knowledge(term) for term in terms.values())) or "-",
         "formula": f"`{distiller.formula()}`",
         "weight": ", ".join(weights),
         "extra parameters": f"{count_params(distiller):,}",
-        "source": ", ".join(dict.fromkeys(SOURCE.findall(_header(name)))) or "-",
+        "source": ", ".join(dict.fromkeys(SOURCE_PATTERN.findall(_read_header(name)))) or "-",
         "made of": "a module" if modules or not isinstance(distiller, Composed) else "nodes" if terms else "nothing",
     }
 
 
-def _knowledge(term: Node | Term) -> str:
+def _name_knowledge(term: Node | Term) -> str:
     if isinstance(term, Term):
         return term.knowledge
     if term.source != "feature":
@@ -66,20 +68,24 @@ def _knowledge(term: Node | Term) -> str:
     return "last feature map" if term.tap == -1 else f"feature map f{term.tap}"
 
 
-def _header(name: str) -> str:
-    """The comment that an option begins with."""
+def _read_header(name: str) -> str:
+    """The comment at the head of an option's file."""
     lines = (conf_dir() / "distiller" / f"{name}.yaml").read_text(encoding="utf-8").splitlines()
     return " ".join(line for line in lines if line.startswith("#"))
 
 
-def table() -> str:
-    """All rows in Markdown."""
-    lines = [COLUMNS, ("---",) * len(COLUMNS), *(tuple(row[name] for name in COLUMNS) for row in rows())]
+def build_distiller_table() -> str:
+    """The table in Markdown."""
+    lines = [
+        COLUMNS,
+        ("---",) * len(COLUMNS),
+        *(tuple(row[name] for name in COLUMNS) for row in build_distiller_rows()),
+    ]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
-def written(text: str) -> str:
-    """A text with the table between its marks.
+def insert_table(text: str) -> str:
+    """The text with the table between its two marks.
 
     Raises:
         UserError: it lacks a mark.
@@ -87,7 +93,7 @@ def written(text: str) -> str:
     if not 0 <= text.find(BEGIN) < text.find(END):
         raise UserError(f"the file needs the marks {BEGIN} and {END}, in this order, each on a line of its own")
     before, after = text.split(BEGIN, 1)[0], text.split(END, 1)[1]
-    return f"{before}{BEGIN}\n{table()}\n{END}{after}"
+    return f"{before}{BEGIN}\n{build_distiller_table()}\n{END}{after}"
 
 
 def main() -> None:
@@ -96,8 +102,8 @@ def main() -> None:
         sys.exit("error: give one Markdown file: python -m uniads.report.distiller README.md")
     file = Path(sys.argv[1])
     try:
-        file.write_text(written(file.read_text(encoding="utf-8")), encoding="utf-8")
-    except (OSError, ValueError) as error:
+        file.write_text(insert_table(file.read_text(encoding="utf-8")), encoding="utf-8")
+    except (OSError, UnicodeDecodeError, UserError) as error:
         sys.exit(f"error: {error}")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 from rich.console import Console
 
-from uniads.report.search.cost import Amount, Cost, cost_sentence, cost_table
+from uniads.report.search.cost import Amount, Cost, build_cost_table, describe_cost
 from uniads.search import Full, Halving, Hyperband, Measure, Random, Result, Schedule, SearchSpace, Trial, search
 
 SPACE = SearchSpace({"x": range(6)})
@@ -59,7 +59,7 @@ def test_factors_are_to_a_baseline_that_is_spelled_out(cost: Cost) -> None:
     assert cost.top == Amount(6 * 24.0, 24 * 1500.0)
     assert cost.full == Amount(6 * 240.0, 240 * 1500.0)
     with Console(width=120, record=True) as console:
-        console.print(cost_table(cost))
+        console.print(build_cost_table(cost))
     text = console.export_text()
     lines = [line.split("│")[1:-1] for line in text.splitlines() if "│" in line]
     rows = {name.strip(): [cell.strip() for cell in cells] for name, *cells in lines}
@@ -80,7 +80,7 @@ def test_spent_and_saved_make_up_the_whole(schedule: Schedule) -> None:
 
 
 def test_the_sentence_names_the_baseline() -> None:
-    sentence = cost_sentence(searched(Full(24, 6)), 240, 240)
+    sentence = describe_cost(searched(Full(24, 6)), 240, 240)
     assert sentence.startswith(
         "6 candidates cost 96.5 epochs; training each for the recipe's 240 epochs would cost 1,440"
     )

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.recorded import Recorded
-from uniads.report.page import html
-from uniads.report.search.page import sections, write_report
+from uniads.report.element import html
+from uniads.report.search.page import build_sections, write_report
 from uniads.search import Ledger
 from uniads.search.account import Account, fingerprint
 
@@ -48,10 +48,10 @@ def test_a_search_in_which_nothing_was_completed_says_so(account: Account, tmp_p
 
 def test_a_search_that_has_not_reached_its_top_rung_is_reported(account: Account, tmp_path: Path) -> None:
     early = replace(account, result=replace(account.result, trials=tuple(account.result.at(0)[:4])))
-    found = {section.name: section for section in sections(early, None)}
+    found = {section.name: section for section in build_sections(early, None)}
     assert "No candidate was completed at the top rung yet." in found["best"].notes
     assert "curve" not in found
-    html.write("early", list(found.values()), tmp_path)
+    html.write_page("early", list(found.values()), tmp_path)
 
 
 def test_an_empty_directory_is_refused(tmp_path: Path) -> None:

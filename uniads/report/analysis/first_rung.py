@@ -1,4 +1,4 @@
-"""How candidates stand after the first rung, which every one of them reaches."""
+"""The ranks of all candidates after the first rung, the only one that each of them reaches."""
 
 import numpy as np
 import numpy.typing as npt
@@ -10,11 +10,11 @@ from uniads.search.trial import Status, Trial
 Floats = npt.NDArray[np.float64]
 
 
-def standing(account: Account) -> tuple[list[Trial], Floats]:
-    """The candidates of the first rung and the rank of each one's loss, 0 for the lowest, 1 for the highest.
+def rank_first_rung(account: Account) -> tuple[list[Trial], Floats]:
+    """The candidates of the first rung, and the rank of each one's loss from 0 (lowest) to 1 (highest).
 
-    A rejected candidate stands behind all that completed the rung, level with the other rejected ones; a failed one
-    says nothing and is left out. Ranks, since a few losses that nearly diverge would otherwise be all that counts.
+    Rejected candidates share one rank behind all that completed the rung. Failed ones have no loss and are left out.
+    Ranks are used because a few losses that nearly diverge would outweigh all differences between the others.
     """
     trials = [trial for trial in account.result.trials if trial.rung == 0 and trial.status is not Status.FAILED]
     losses = [trial.values[0] if trial.status is Status.COMPLETED else np.inf for trial in trials]

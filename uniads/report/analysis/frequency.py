@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from uniads.report.page.figure import BLUE, GREY, LIGHT, RED, panels
-from uniads.report.page.label import labels
-from uniads.report.page.sheet import Sheet
+from uniads.report.element.figure import BLUE, GREY, LIGHT, RED, create_panels
+from uniads.report.element.label import shorten_keys
+from uniads.report.element.sheet import Sheet
 from uniads.search.account import Account
 from uniads.search.space import Genome
 from uniads.search.trial import Status
@@ -35,55 +35,55 @@ class Tally:
     front: int
 
 
-def tallies(account: Account) -> list[Tally]:
-    """The counts of every value of the space, those never tried included; a gene without effect counts nowhere."""
+def count_values(account: Account) -> list[Tally]:
+    """The counts of every value of the space, also of those never tried; a gene without effect is not counted."""
     trials = account.result.trials
-    everyone = {trial.candidate: account.space.effective_genome(trial.genome) for trial in trials}
+    genomes = {trial.candidate: account.space.effective_genome(trial.genome) for trial in trials}
     groups = (
-        everyone,
+        genomes,
         {trial.candidate for trial in trials if trial.status is Status.REJECTED},
         {trial.candidate for trial in trials if trial.rung > 0},
         {trial.candidate for trial in account.result.front},
     )
-    genomes: list[list[Genome]] = [[everyone[name] for name in group] for group in groups]
+    counted: list[list[Genome]] = [[genomes[candidate] for candidate in group] for group in groups]
     return [
-        Tally(gene, value, *(sum(genome[gene] == value for genome in group) for group in genomes))
+        Tally(gene, value, *(sum(genome[gene] == value for genome in group) for group in counted))
         for gene, dimension in enumerate(account.space.dimensions)
         for value in range(len(dimension.values))
     ]
 
 
-def frequency_sheet(account: Account, found: Sequence[Tally]) -> Sheet:
+def build_frequency_sheet(account: Account, tallies: Sequence[Tally]) -> Sheet:
     """The counts, and shares of the tried ones."""
-    names = labels([dimension.key for dimension in account.space.dimensions])
+    names = shorten_keys([dimension.key for dimension in account.space.dimensions])
     rows = [
         (
             names[tally.gene], str(account.space.dimensions[tally.gene].values[tally.value]),
             tally.tried, tally.rejected, tally.promoted, tally.front,
             tally.promoted / tally.tried if tally.tried else None,
         )
-        for tally in found
+        for tally in tallies
     ]  # fmt: skip
     title = f"How often each value was tried, in candidates, n = {account.result.candidates}"
     columns = ("gene", "value", "tried", "rejected", "promoted", "on the front", "share promoted")
     return Sheet("frequency", title, columns, rows)
 
 
-def frequency_figure(account: Account, found: Sequence[Tally]) -> Figure:
+def draw_frequency_figure(account: Account, tallies: Sequence[Tally]) -> Figure:
     """One panel a gene: a bar a value, of the candidates that tried it, were promoted, and are on the front."""
     dimensions = account.space.dimensions
     longest = max(len(dimension.values) for dimension in dimensions)
-    figure, axes = panels(len(dimensions), 4, 0.7 + 0.17 * longest, 11)
-    names = labels([dimension.key for dimension in dimensions])
+    figure, axes = create_panels(len(dimensions), 4, 0.7 + 0.17 * longest, 11)
+    names = shorten_keys([dimension.key for dimension in dimensions])
     for gene, dimension in enumerate(dimensions):
-        mine = [tally for tally in found if tally.gene == gene]
-        rows = range(len(mine))
-        promoted = [tally.promoted for tally in mine]
-        axes[gene].barh(rows, [tally.tried for tally in mine], 0.8, color=LIGHT, label="tried")
+        of_gene = [tally for tally in tallies if tally.gene == gene]
+        rows = range(len(of_gene))
+        promoted = [tally.promoted for tally in of_gene]
+        axes[gene].barh(rows, [tally.tried for tally in of_gene], 0.8, color=LIGHT, label="tried")
         axes[gene].barh(rows, promoted, 0.8, color=GREY, label="promoted")
-        axes[gene].barh(rows, [tally.front for tally in mine], 0.8, color=BLUE, label="on the front")
-        refused = [tally.rejected for tally in mine]
-        axes[gene].scatter(refused, rows, marker="|", s=60, color=RED, label="rejected", zorder=3)
+        axes[gene].barh(rows, [tally.front for tally in of_gene], 0.8, color=BLUE, label="on the front")
+        rejected = [tally.rejected for tally in of_gene]
+        axes[gene].scatter(rejected, rows, marker="|", s=60, color=RED, label="rejected", zorder=3)
         axes[gene].set_yticks(rows, [str(value) for value in dimension.values], fontsize=7)
         axes[gene].tick_params(axis="x", labelsize=7)
         axes[gene].xaxis.set_major_locator(MaxNLocator(integer=True))

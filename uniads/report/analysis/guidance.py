@@ -1,26 +1,26 @@
-"""What a search says about its space, in sentences with numbers and n. Nothing here is written by hand."""
+"""What a search shows about its space, in sentences with numbers and n. Every sentence follows from the ledger."""
 
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import stats
 
-from uniads.report.analysis.first_rung import standing
+from uniads.report.analysis.first_rung import rank_first_rung
 from uniads.report.analysis.frequency import Tally
 from uniads.report.analysis.importance import Importance
-from uniads.report.page.label import labels
+from uniads.report.element.label import shorten_keys
 from uniads.search.account import Account
 from uniads.search.trial import Status
 
-FEWEST = 5
-"""Candidates on either side of a comparison below which it is not made."""
-DISCOVERY = 0.05
-"""Share of false ones among the differences that are reported."""
-MOST = 6
-"""Differences told of each kind."""
+MIN_CANDIDATES = 5
+"""A comparison is made only with at least so many candidates on either side."""
+FALSE_DISCOVERY_RATE = 0.05
+"""Expected share of false ones among the differences that are reported."""
+MAX_LISTED = 6
+"""Differences listed of each kind; the others are only counted."""
 
 
 @dataclass(frozen=True)
@@ -29,103 +29,111 @@ class Difference:
 
     Attributes:
         name: the gene and the value.
-        mine: median rank of those that have the value, 0 (best) to 1.
-        rest: median rank of the others.
-        n: candidates that have it.
-        others: the others.
+        rank: median rank of the candidates that have the value, 0 (best) to 1.
+        other_rank: median rank of the others.
+        n: number of candidates that have the value.
+        other_n: number of the others.
         q: the smallest false discovery rate at which the difference is reported.
     """
 
     name: str
-    mine: float
-    rest: float
+    rank: float
+    other_rank: float
     n: int
-    others: int
+    other_n: int
     q: float
 
 
-def differences(account: Account) -> list[Difference]:
-    """Every comparison with enough candidates, the surest first.
+def compare_values(account: Account) -> list[Difference]:
+    """Every comparison with enough candidates, the smallest q first.
 
     Source: Mann and Whitney 1947, doi:10.1214/aoms/1177730491; Benjamini and Hochberg 1995,
     doi:10.1111/j.2517-6161.1995.tb02031.x.
     """
-    trials, ranks = standing(account)
+    trials, ranks = rank_first_rung(account)
     genomes = np.array([account.space.effective_genome(trial.genome) for trial in trials], dtype=int)
     genomes = genomes.reshape(len(trials), len(account.space.dimensions))  # also of no trial at all
-    names = labels([dimension.key for dimension in account.space.dimensions])
-    found, chances = [], []
+    names = shorten_keys([dimension.key for dimension in account.space.dimensions])
+    differences, p_values = [], []
     for gene, dimension in enumerate(account.space.dimensions):
-        for value, spelled in enumerate(dimension.values):
-            has = genomes[:, gene] == value
-            mine, rest = ranks[has], ranks[~has]
-            if min(len(mine), len(rest)) >= FEWEST and np.ptp(ranks) > 0:
-                chances.append(float(stats.mannwhitneyu(mine, rest).pvalue))
-                medians = float(np.median(mine)), float(np.median(rest))
-                found.append(Difference(f"{names[gene]} {spelled}", *medians, len(mine), len(rest), 1.0))
-    rates = stats.false_discovery_control(chances) if chances else []
-    judged = [Difference(d.name, d.mine, d.rest, d.n, d.others, float(q)) for d, q in zip(found, rates, strict=True)]
+        for position, value in enumerate(dimension.values):
+            has = genomes[:, gene] == position
+            own, other = ranks[has], ranks[~has]
+            if min(len(own), len(other)) >= MIN_CANDIDATES and np.ptp(ranks) > 0:
+                p_values.append(float(stats.mannwhitneyu(own, other).pvalue))
+                medians = float(np.median(own)), float(np.median(other))
+                differences.append(Difference(f"{names[gene]} {value}", *medians, len(own), len(other), 1.0))
+    q_values = stats.false_discovery_control(p_values) if p_values else []
+    judged = [replace(difference, q=float(q)) for difference, q in zip(differences, q_values, strict=True)]
     return sorted(judged, key=lambda difference: difference.q)
 
 
-def guidance(account: Account, genes: Sequence[Importance], tallies: Sequence[Tally]) -> list[str]:
-    """Sentences that follow from the ledger."""
+def write_guidance(account: Account, importances: Sequence[Importance], tallies: Sequence[Tally]) -> list[str]:
+    """The sentences: why trials ended early, which genes matter, which values differ, what the front has in common."""
     return [
-        *_rejections(account), *_importances(account, genes), *_differences(account), *_front(account, tallies),
-    ]  # fmt: skip
+        *_describe_rejections(account),
+        *_describe_importances(account, importances),
+        *_describe_differences(account),
+        *_describe_front(account, tallies),
+    ]
 
 
-def _rejections(account: Account) -> Iterator[str]:
+def _describe_rejections(account: Account) -> Iterator[str]:
     for status in (Status.REJECTED, Status.FAILED):
         ended = [trial for trial in account.result.trials if trial.status is status]
         if ended:
             # Reasons differ in their numbers only.
             reasons = Counter(re.sub(r"-?\d[\d.e+-]*", "…", trial.reason) for trial in ended)
-            told = "; ".join(f"{count} × {reason}" for reason, count in reasons.most_common(3))
+            listed = "; ".join(f"{count} × {reason}" for reason, count in reasons.most_common(3))
             n = account.result.candidates
-            yield f"{len(ended)} of {n} candidates ({len(ended) / n:.0%}) were {status.value}: {told}."
+            yield f"{len(ended)} of {n} candidates ({len(ended) / n:.0%}) were {status.value}: {listed}."
 
 
-def _importances(account: Account, genes: Sequence[Importance]) -> Iterator[str]:
-    names = labels([dimension.key for dimension in account.space.dimensions])
-    n = len(standing(account)[0])
-    above = [f"{names[one.gene]} {one.share:.2f} [{one.low:.2f}, {one.high:.2f}]" for one in genes if one.stands_out]
+def _describe_importances(account: Account, importances: Sequence[Importance]) -> Iterator[str]:
+    names = shorten_keys([dimension.key for dimension in account.space.dimensions])
+    n = len(rank_first_rung(account)[0])
+    above = [
+        f"{names[one.gene]} {one.share:.2f} [{one.low:.2f}, {one.high:.2f}]" for one in importances if one.stands_out
+    ]
     what = f"the rank of the loss after epoch {account.epochs.get(0, 0)} (n = {n})"
     if above:
         yield f"More than chance explain {what}: {', '.join(above)} (share of the explained variance, 95 % interval)."
-    elif genes:
+    elif importances:
         yield f"No gene explains {what} better than 95 % of the draws in which the losses are dealt out anew."
     else:
         yield f"{n} candidates after the first rung are too few to tell how important each gene is."
 
 
-def _differences(account: Account) -> Iterator[str]:
-    tested = differences(account)
-    sure = [difference for difference in tested if difference.q <= DISCOVERY]
-    rule = f"{len(tested)} values were compared with all others, at a false discovery rate of {DISCOVERY:.0%}"
-    if tested and not sure:
+def _describe_differences(account: Account) -> Iterator[str]:
+    differences = compare_values(account)
+    found = [difference for difference in differences if difference.q <= FALSE_DISCOVERY_RATE]
+    rate = f"{FALSE_DISCOVERY_RATE:.0%}"
+    rule = f"{len(differences)} values were compared with all others, at a false discovery rate of {rate}"
+    if differences and not found:
         yield f"No value stands apart from the others ({rule})."
     for word, kind in (
-        ("better", [difference for difference in sure if difference.mine < difference.rest]),
-        ("worse", [difference for difference in sure if difference.mine > difference.rest]),
+        ("better", [difference for difference in found if difference.rank < difference.other_rank]),
+        ("worse", [difference for difference in found if difference.rank > difference.other_rank]),
     ):
         if kind:
-            told = "; ".join(
-                f"{d.name} (median rank {d.mine:.2f} against {d.rest:.2f}, n = {d.n} against {d.others}, q = {d.q:.2g})"
-                for d in kind[:MOST]
+            listed = "; ".join(
+                f"{d.name} (median rank {d.rank:.2f} against {d.other_rank:.2f}, n = {d.n} against {d.other_n}, "
+                f"q = {d.q:.2g})"
+                for d in kind[:MAX_LISTED]
             )
-            more = f"; and {len(kind) - MOST} more" if len(kind) > MOST else ""
-            yield f"Rank {word} than the rest after the first rung, 0 best and 1 worst: {told}{more} ({rule})."
+            more = f"; and {len(kind) - MAX_LISTED} more" if len(kind) > MAX_LISTED else ""
+            yield f"Rank {word} than the rest after the first rung, 0 best and 1 worst: {listed}{more} ({rule})."
 
 
-def _front(account: Account, tallies: Sequence[Tally]) -> Iterator[str]:
-    n, everyone = len(account.result.front), account.result.candidates
+def _describe_front(account: Account, tallies: Sequence[Tally]) -> Iterator[str]:
+    n, candidates = len(account.result.front), account.result.candidates
     dimensions = account.space.dimensions
-    names = labels([dimension.key for dimension in dimensions])
-    shared = [tally for tally in tallies if n >= FEWEST and 2 * tally.front > n]
+    names = shorten_keys([dimension.key for dimension in dimensions])
+    shared = [tally for tally in tallies if n >= MIN_CANDIDATES and 2 * tally.front > n]
     if shared:
-        told = "; ".join(
-            f"{names[t.gene]} {dimensions[t.gene].values[t.value]} ({t.front} of {n}; tried by {t.tried} of {everyone})"
+        listed = "; ".join(
+            f"{names[t.gene]} {dimensions[t.gene].values[t.value]} ({t.front} of {n}; "
+            f"tried by {t.tried} of {candidates})"
             for t in sorted(shared, key=lambda tally: -tally.front)
         )
-        yield f"More than half of the front have: {told}."
+        yield f"More than half of the front have: {listed}."

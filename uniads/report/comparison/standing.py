@@ -1,4 +1,4 @@
-"""Searches compared: who has what after equal epochs, and how sure that is."""
+"""The standings of several searches over seeds: what each has after equal epochs, and how certain that is."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -37,8 +37,8 @@ class Standing:
     p: float | None
 
 
-def standings(hypervolume: Mapping[str, Array], regret: Mapping[str, Array]) -> list[Standing]:
-    """One standing a search, in the order given.
+def build_standings(hypervolume: Mapping[str, Array], regret: Mapping[str, Array]) -> list[Standing]:
+    """The standing of each search, in the order given.
 
     Args:
         hypervolume: at the end, by algorithm, (seeds,) each, the same seed at the same place.
@@ -47,37 +47,39 @@ def standings(hypervolume: Mapping[str, Array], regret: Mapping[str, Array]) -> 
     names = list(hypervolume)
     volumes = np.stack([hypervolume[name] for name in names])
     ranks = stats.rankdata(-volumes, axis=0).mean(axis=1)
-    ps = holm([_paired(volume, volumes[0]) for volume in volumes[1:]])
-    found = []
+    p_values = adjust_p_values([_test_pairs(volume, volumes[0]) for volume in volumes[1:]])
+    standings = []
     for at, name in enumerate(names):
-        low, high = (float(end) for end in median_interval(volumes[at]))
+        low, high = (float(end) for end in bootstrap_median(volumes[at]))
         ahead = float(((volumes[at] > volumes[0]) + 0.5 * (volumes[at] == volumes[0])).mean())
-        found.append(
+        standings.append(
             Standing(
                 name, float(np.median(volumes[at])), low, high, float(ranks[at]), float(np.median(regret[name])),
-                ahead if at else None, ps[at - 1] if at else None,
+                ahead if at else None, p_values[at - 1] if at else None,
             )
         )  # fmt: skip
-    return found
+    return standings
 
 
-def _paired(one: Array, other: Array) -> float:
+def _test_pairs(one: Array, other: Array) -> float:
     return float(stats.wilcoxon(one, other).pvalue) if (one != other).any() else 1.0
 
 
-def holm(ps: Sequence[float]) -> list[float]:
-    """P values adjusted for their number: p(k) * (m - k + 1) of the k-th smallest of m, never falling, at most 1.
+def adjust_p_values(p_values: Sequence[float]) -> list[float]:
+    """P values adjusted for their number by Holm's method.
+
+    p(k) * (m - k + 1) of the k-th smallest of m, never falling, at most 1.
 
     Source: Holm 1979, Scandinavian Journal of Statistics 6, 65-70.
     """
-    order = np.argsort(ps)
-    scaled = np.array(ps)[order] * np.arange(len(ps), 0, -1)
-    adjusted = np.empty(len(ps))
+    order = np.argsort(p_values)
+    scaled = np.array(p_values)[order] * np.arange(len(p_values), 0, -1)
+    adjusted = np.empty(len(p_values))
     adjusted[order] = np.minimum(np.maximum.accumulate(scaled), 1.0)
     return [float(p) for p in adjusted]
 
 
-def median_interval(samples: Array) -> tuple[Array, Array]:
+def bootstrap_median(samples: Array) -> tuple[Array, Array]:
     """The 95 % percentile-bootstrap interval of the median over the first axis, with a fixed seed."""
     rng = np.random.default_rng(0)
     draws = rng.integers(len(samples), size=(RESAMPLES, len(samples)))
@@ -86,7 +88,7 @@ def median_interval(samples: Array) -> tuple[Array, Array]:
     return np.asarray(low), np.asarray(high)
 
 
-def rows(found: Sequence[Standing]) -> list[dict[str, str]]:
+def format_standings(standings: Sequence[Standing]) -> list[dict[str, str]]:
     """Standings as text, by column."""
     return [
         {
@@ -98,34 +100,36 @@ def rows(found: Sequence[Standing]) -> list[dict[str, str]]:
             "wins": "" if standing.better is None else f"{standing.better:.0%}",
             "p": "" if standing.p is None else f"{standing.p:.2g}",
         }
-        for standing in found
+        for standing in standings
     ]
 
 
-EXPLAINED = (
+COLUMN_NOTES = (
     "hypervolume and regret (nats): medians over seeds; rank: mean over seeds, 1 is best; wins: share of seeds with "
     "more hypervolume than the first row; p: Wilcoxon's signed-rank test against the first row, adjusted after Holm"
 )
 
 
-def standings_table(found: Sequence[Standing], title: str) -> Table:
+def build_standings_table(standings: Sequence[Standing], title: str) -> Table:
     """Standings for a terminal."""
-    table = Table(title=title, title_justify="left", caption=EXPLAINED, caption_justify="left")
-    for row in rows(found)[:1]:
+    table = Table(title=title, title_justify="left", caption=COLUMN_NOTES, caption_justify="left")
+    for row in format_standings(standings)[:1]:
         for name in row:
             table.add_column(name, justify="left" if name == "search" else "right")
-    for row in rows(found):
+    for row in format_standings(standings):
         table.add_row(*row.values())
     return table
 
 
-def markdown(found: Sequence[Standing]) -> str:
+def format_markdown(standings: Sequence[Standing]) -> str:
     """Standings as a Markdown table."""
-    lines = [list(row.values()) for row in rows(found)]
-    head = list(rows(found)[0])
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in [head, ["---"] * len(head), *lines]) + f"\n\n{EXPLAINED}\n"
+    lines = [list(row.values()) for row in format_standings(standings)]
+    head = list(format_standings(standings)[0])
+    return (
+        "\n".join(f"| {' | '.join(cells)} |" for cells in [head, ["---"] * len(head), *lines]) + f"\n\n{COLUMN_NOTES}\n"
+    )
 
 
-def records(found: Sequence[Standing]) -> list[dict[str, str | float | None]]:
+def list_records(standings: Sequence[Standing]) -> list[dict[str, str | float | None]]:
     """Standings as plain numbers."""
-    return [asdict(standing) for standing in found]
+    return [asdict(standing) for standing in standings]

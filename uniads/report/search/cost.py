@@ -67,72 +67,72 @@ class Cost:
             final: the final training; None when there was none.
         """
         last = {trial.candidate: trial for trial in sorted(result.trials, key=lambda trial: trial.rung)}
-        each = {name: _epoch_flops(t for t in result.trials if t.candidate == name) for name in last}
-        ran = dict.fromkeys(last, 0.0)
+        each = {name: _find_epoch_flops(t for t in result.trials if t.candidate == name) for name in last}
+        trained = dict.fromkeys(last, 0.0)
         for trial in result.trials:
-            ran[trial.candidate] += trial.epochs_spent
+            trained[trial.candidate] += trial.epochs_spent
 
-        def total(epochs: Callable[[Trial], float], *statuses: Status) -> Amount:
+        def add_up(epochs: Callable[[Trial], float], *statuses: Status) -> Amount:
             chosen = [trial for trial in last.values() if trial.status in statuses]
             amounts = (Amount(epochs(t), epochs(t) * each[t.candidate]) for t in chosen)
             return sum(amounts, Amount())
 
-        def left(trial: Trial) -> float:
-            return top - ran[trial.candidate]
+        def count_missing(trial: Trial) -> float:
+            return top - trained[trial.candidate]
 
         return cls(
-            rungs=_per_rung(result),
-            halved=total(left, Status.COMPLETED),
-            rejected=total(left, Status.REJECTED),
-            failed=total(left, Status.FAILED),
-            top=total(lambda trial: top, *Status),
-            full=total(lambda trial: full, *Status),
+            rungs=_sum_by_rung(result),
+            halved=add_up(count_missing, Status.COMPLETED),
+            rejected=add_up(count_missing, Status.REJECTED),
+            failed=add_up(count_missing, Status.FAILED),
+            top=add_up(lambda trial: top, *Status),
+            full=add_up(lambda trial: full, *Status),
             final=final or Amount(),
         )
 
 
-def _per_rung(result: Result) -> dict[int, Amount]:
+def _sum_by_rung(result: Result) -> dict[int, Amount]:
     amounts: dict[int, Amount] = {}
     for trial in result.trials:
         amounts[trial.epochs] = amounts.get(trial.epochs, Amount()) + Amount(trial.epochs_spent, trial.flops)
     return dict(sorted(amounts.items()))
 
 
-def _epoch_flops(trials: Iterable[Trial]) -> float:
+def _find_epoch_flops(trials: Iterable[Trial]) -> float:
     return max((trial.outcome.get("epoch_flops", 0.0) for trial in trials), default=0.0)
 
 
-def cost_table(cost: Cost) -> Table:
+def build_cost_table(cost: Cost) -> Table:
     """The cost for a terminal. Factors are what each baseline costs relative to the search."""
     table = Table(title="Cost", title_justify="left")
     for name in ("", "epochs", "FLOPs", "factor in epochs", "factor in FLOPs"):
         table.add_column(name, justify="right" if name else "left")
     for epochs, amount in cost.rungs.items():
-        table.add_row(f"trained to {epochs} epochs", *_numbers(amount))
-    table.add_row("the search", *_numbers(cost.spent), end_section=True)
+        table.add_row(f"trained to {epochs} epochs", *_format_amount(amount))
+    table.add_row("the search", *_format_amount(cost.spent), end_section=True)
     if cost.final.epochs:
-        table.add_row("final training", *_numbers(cost.final), end_section=True)
+        table.add_row("final training", *_format_amount(cost.final), end_section=True)
     for name, saved in (("halving", cost.halved), ("rejection", cost.rejected), ("failures", cost.failed)):
-        table.add_row(f"not trained, by {name}", *_numbers(saved))
+        table.add_row(f"not trained, by {name}", *_format_amount(saved))
     table.add_section()
     for name, baseline in (("to the top rung", cost.top), ("with the full recipe", cost.full)):
-        table.add_row(f"each candidate {name}", *_numbers(baseline), *_factors(baseline, cost.spent))
+        table.add_row(f"each candidate {name}", *_format_amount(baseline), *_format_factors(baseline, cost.spent))
         if cost.final.epochs:
-            table.add_row("  with the final training", "", "", *_factors(baseline, cost.spent + cost.final))
+            table.add_row("  with the final training", "", "", *_format_factors(baseline, cost.spent + cost.final))
     return table
 
 
-def _numbers(amount: Amount) -> tuple[str, str]:
+def _format_amount(amount: Amount) -> tuple[str, str]:
     return f"{amount.epochs:,.4g}" if amount.epochs < 1e4 else f"{amount.epochs:,.0f}", f"{amount.flops:.3g}"
 
 
-def _factors(baseline: Amount, spent: Amount) -> tuple[str, str]:
+def _format_factors(baseline: Amount, spent: Amount) -> tuple[str, str]:
     pairs = ((baseline.epochs, spent.epochs), (baseline.flops, spent.flops))
     epochs, flops = (f"{whole / part:.1f}" if part else "-" for whole, part in pairs)
     return epochs, flops
 
 
-def cost_sentence(result: Result, full_epochs: int, final_epochs: float) -> str:
+def describe_cost(result: Result, full_epochs: int, final_epochs: float) -> str:
     """The epochs trained and the factor saved, with the baseline spelled out.
 
     Args:

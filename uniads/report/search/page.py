@@ -1,30 +1,41 @@
-"""The report on one search: everything in it follows from the ledger."""
+"""The report on one search: everything in it follows from the ledger.
+
+It needs neither Hydra nor torch, so it also reports on a search of any other function:
+
+    from uniads.report.search.page import write_report
+
+    write_report(directory)  # holds the ledger.jsonl of uniads.search.search(..., ledger=Ledger(file, facts))
+"""
 
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from uniads.bridge.loss_formula import LossFormula
-from uniads.report.analysis.fidelity import NOTE, rank_figure, rank_sheet
-from uniads.report.analysis.frequency import frequency_figure, frequency_sheet, tallies
-from uniads.report.analysis.guidance import guidance
-from uniads.report.analysis.importance import importance_figure, importance_sheet, importances
-from uniads.report.analysis.shrinkage import moved, shrinkage_figure, shrinkage_sheet
-from uniads.report.page import html
-from uniads.report.page.section import Section
+from uniads.report.analysis.frequency import build_frequency_sheet, count_values, draw_frequency_figure
+from uniads.report.analysis.guidance import write_guidance
+from uniads.report.analysis.importance import build_importance_sheet, draw_importance_figure, measure_importances
+from uniads.report.analysis.rank_correlation import (
+    HALVING_NOTE,
+    build_rank_correlation_sheet,
+    draw_rank_correlation_figure,
+)
+from uniads.report.analysis.shrinkage import build_shrinkage_sheet, draw_shrinkage_figure, find_weighted_genes
+from uniads.report.element import html
+from uniads.report.element.section import Section
 from uniads.report.search.candidate import list_student_settings, spell_candidate
-from uniads.report.search.cost import cost_sentence
-from uniads.report.search.curve import curve_figure, curve_sheet, steps
-from uniads.report.search.graph import graph_figure
-from uniads.report.search.pareto import front_sheet, pareto_figure
-from uniads.report.search.spent import spent_sheet
+from uniads.report.search.convergence import build_convergence_sheet, draw_convergence_figure, trace_convergence
+from uniads.report.search.cost import describe_cost
+from uniads.report.search.loss_graph import draw_loss_figure
+from uniads.report.search.pareto import build_front_sheet, draw_pareto_figure
+from uniads.report.search.rung_total import build_rung_total_sheet
+from uniads.search import Result, Trial
 from uniads.search.account import Account
 from uniads.search.fidelity import rank_correlation, verdict
-from uniads.search.trial import Trial
 from uniads.terminal import table
 
 DescribeLoss = Callable[[Account, Trial], LossFormula | None]
-"""Says what a candidate of a search minimises; None where that is unknown."""
+"""Gives what a candidate of a search minimises; None where that is unknown."""
 
 
 def write_report(directory: Path, describe_loss: DescribeLoss | None = None) -> Path:
@@ -41,36 +52,38 @@ def write_report(directory: Path, describe_loss: DescribeLoss | None = None) -> 
         UserError: there is no ledger, or it is damaged or empty.
     """
     account = Account.of(directory / "ledger.jsonl")
-    page = html.write(title(account), list(sections(account, describe_loss)), directory, _footer(account))
-    table.write_csv(account.result.trials, directory / "report" / "trials.csv")
+    sections = list(build_sections(account, describe_loss))
+    page = html.write_page(build_title(account), sections, directory, _build_footer(account))
+    table.write_csv(account.result.trials, directory / "report" / "trials.csv", _list_numbers(account.result))
     return page
 
 
-def title(account: Account) -> str:
+def _list_numbers(result: Result) -> list[str]:
+    """Names of the numbers of a training, and of what was minimised, that any trial has."""
+    names = dict.fromkeys([*table.NUMBERS, *(measure.name for measure in result.measures)])
+    return [name for name in names if any(name in trial.outcome for trial in result.trials)]
+
+
+def build_title(account: Account) -> str:
     """What was searched."""
     facts = account.facts
     return f"Search of {facts['pair']} on {facts['data']}" if {"pair", "data"} <= facts.keys() else "Search"
 
 
-def sections(account: Account, describe_loss: DescribeLoss | None) -> Iterator[Section]:
+def build_sections(account: Account, describe_loss: DescribeLoss | None) -> Iterator[Section]:
     """The parts; those about completed trials only where there are any."""
-    result = account.result
-    if not account.completed:
-        yield Section("front", "Pareto front", (_summary(account), "No trial was completed, so there is no front."))
+    summary = _summarise(account)
+    if account.completed:
+        yield _build_front_section(account, summary)
+        yield _build_best_section(account, describe_loss)
+        yield from _build_convergence_sections(account)
     else:
-        flat = len(result.measures) < 2
-        picture = None if flat else pareto_figure(result, title(account))
-        yield Section("pareto", "Pareto front", (_summary(account),), figure=picture, sheet=front_sheet(result))
-        yield from _best(account, describe_loss)
-        found = steps(result)
-        if found:
-            picture, sheet = curve_figure(found, result), curve_sheet(found)
-            yield Section("curve", "Search curves", figure=picture, sheet=sheet, folded=True)
-    yield from _analysis(account)
-    yield Section("cost", "Cost", tuple(_cost(account)), sheet=spent_sheet(account))
+        yield Section("front", "Pareto front", (summary, "No trial was completed, so there is no front."))
+    yield from _build_analysis_sections(account)
+    yield Section("cost", "Cost", tuple(_describe_epochs(account)), sheet=build_rung_total_sheet(account))
 
 
-def _summary(account: Account) -> str:
+def _summarise(account: Account) -> str:
     result = account.result
     measures = " and ".join(
         m.name if m.target is None else f"distance of {m.name} from {m.target:,.6g}" for m in result.measures
@@ -82,51 +95,73 @@ def _summary(account: Account) -> str:
     )
 
 
-def _best(account: Account, describe_loss: DescribeLoss | None) -> Iterator[Section]:
+def _build_front_section(account: Account, summary: str) -> Section:
+    result = account.result
+    figure = draw_pareto_figure(result, build_title(account)) if len(result.measures) > 1 else None
+    return Section("pareto", "Pareto front", (summary,), figure=figure, sheet=build_front_sheet(result))
+
+
+def _build_best_section(account: Account, describe_loss: DescribeLoss | None) -> Section:
     best = account.result.best
     if best is None:
-        yield Section("best", "Best candidate", ("No candidate was completed at the top rung yet.",))
-        return
-    loss = describe_loss(account, best) if describe_loss else None
+        return Section("best", "Best candidate", ("No candidate was completed at the top rung yet.",))
     numbers = ", ".join(f"{m.name} {m.number(best.outcome):,.6g}" for m in account.result.measures)
-    notes = [f"{best.candidate}, after epoch {best.epochs}: {numbers}. Of the front, the lowest first measure within "
-             "every target, or the nearest to the targets."]  # fmt: skip
-    code = [spell_candidate(account, best)]
-    if loss:
-        code.insert(0, f"loss = {loss.text}")
-    picture = graph_figure(loss, list_student_settings(best), f"The loss of {best.candidate}") if loss else None
-    yield Section("best", "Best candidate", tuple(notes), tuple(code), picture)
+    note = (
+        f"{best.candidate}, after epoch {best.epochs}: {numbers}. Of the front, the lowest first measure within "
+        "every target, or the nearest to the targets."
+    )
+    command = spell_candidate(account, best)
+    loss = describe_loss(account, best) if describe_loss else None
+    if loss is None:
+        return Section("best", "Best candidate", (note,), (command,))
+    figure = draw_loss_figure(loss, list_student_settings(best), f"The loss of {best.candidate}")
+    return Section("best", "Best candidate", (note,), (f"loss = {loss.text}", command), figure)
 
 
-def _analysis(account: Account) -> Iterator[Section]:
-    genes, counts = importances(account), tallies(account)
+def _build_convergence_sections(account: Account) -> Iterator[Section]:
+    progress = trace_convergence(account.result)
+    if progress:
+        figure, sheet = draw_convergence_figure(progress, account.result), build_convergence_sheet(progress)
+        yield Section("curve", "Search curves", figure=figure, sheet=sheet, folded=True)
+
+
+def _build_analysis_sections(account: Account) -> Iterator[Section]:
+    importances, tallies = measure_importances(account), count_values(account)
     hint = "Later generations descend from the best of the earlier ones, so these are associations, not effects."
-    yield Section("guidance", "Guidance", (*guidance(account, genes, counts), hint))
-    if genes:
-        picture, sheet = importance_figure(account, genes), importance_sheet(account, genes)
+    yield Section("guidance", "Guidance", (*write_guidance(account, importances, tallies), hint))
+    if importances:
+        figure, sheet = draw_importance_figure(account, importances), build_importance_sheet(account, importances)
         note = "The mark is what a gene stays below in 95 % of the draws in which the losses are dealt out anew."
-        yield Section("importance", "Importance", (note,), figure=picture, sheet=sheet, folded=True)
-    picture, sheet = frequency_figure(account, counts), frequency_sheet(account, counts)
-    yield Section("frequency", "Operator frequencies", figure=picture, sheet=sheet, folded=True)
-    if moved(account):
-        picture, sheet = shrinkage_figure(account), shrinkage_sheet(account)
-        yield Section("shrinkage", "Shrinkage", figure=picture, sheet=sheet, folded=True)
-    pairs = rank_correlation(account.result.trials)
+        yield Section("importance", "Importance", (note,), figure=figure, sheet=sheet, folded=True)
+    figure, sheet = draw_frequency_figure(account, tallies), build_frequency_sheet(account, tallies)
+    yield Section("frequency", "Operator frequencies", figure=figure, sheet=sheet, folded=True)
+    if find_weighted_genes(account):
+        figure, sheet = draw_shrinkage_figure(account), build_shrinkage_sheet(account)
+        yield Section("shrinkage", "Shrinkage", figure=figure, sheet=sheet, folded=True)
     if len(account.epochs) > 1:
-        drawn = rank_figure(account, pairs) if pairs else None
-        said = verdict(pairs)
-        notes = (f"{said[0].upper()}{said[1:]}.", NOTE)
-        yield Section("rank", "Rank correlation between rungs", notes, figure=drawn, sheet=rank_sheet(pairs))
+        yield _build_rank_correlation_section(account)
 
 
-def _cost(account: Account) -> Iterator[str]:
+def _build_rank_correlation_section(account: Account) -> Section:
+    correlations = rank_correlation(account.result.trials)
+    conclusion = verdict(correlations)
+    return Section(
+        "rank",
+        "Rank correlation between rungs",
+        (f"{conclusion[0].upper()}{conclusion[1:]}.", HALVING_NOTE),
+        figure=draw_rank_correlation_figure(account, correlations) if correlations else None,
+        sheet=build_rank_correlation_sheet(correlations),
+    )
+
+
+def _describe_epochs(account: Account) -> Iterator[str]:
     if "recipe_epochs" in account.facts and account.result.epochs > 0:
         file = account.file.parent / "final" / "outcome.json"
         final = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-        yield f"{cost_sentence(account.result, account.facts['recipe_epochs'], final.get('epochs', 0))}."
+        yield f"{describe_cost(account.result, account.facts['recipe_epochs'], final.get('epochs', 0))}."
 
 
-def _footer(account: Account) -> str:
+def _build_footer(account: Account) -> str:
     version = account.facts.get("version")
     source = f" of uniads {version}" if version else ""
     return f"Written from the {account.file.name}{source}; python -m uniads.report directory=DIR writes it again."

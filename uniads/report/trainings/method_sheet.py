@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean, stdev
 
+from uniads.report.element.sheet import Cell, Sheet
 from uniads.report.literature import find_source
-from uniads.report.page.sheet import Cell, Sheet
 from uniads.report.trainings.training import Training, group_trainings, read_trainings
 
 Group = Sequence[Training]

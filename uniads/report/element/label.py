@@ -1,15 +1,15 @@
-"""Short names of genes, as pictures and tables show them."""
+"""Short names of genes, as figures and tables show them."""
 
 from collections.abc import Sequence
 
 
-def labels(keys: Sequence[str]) -> list[str]:
+def shorten_keys(keys: Sequence[str]) -> list[str]:
     """Short names of override keys, such as ``feature transform``; the keys themselves where two would be alike."""
-    short = [_label(key) for key in keys]
+    short = [_shorten_key(key) for key in keys]
     return [name if short.count(name) == 1 else key for name, key in zip(short, keys, strict=True)]
 
 
-def _label(key: str) -> str:
+def _shorten_key(key: str) -> str:
     path = key.rpartition("@")[2].split(".")
     path = path[1:] if path[0] in ("distiller", "student") and len(path) > 1 else path
     return " ".join(part for part in path if part != "first")

@@ -1,4 +1,4 @@
-"""How pictures look, and how they are written: the same bytes for the same numbers."""
+"""How figures look, and how they are written: the same numbers give the same bytes."""
 
 import base64
 from io import BytesIO
@@ -27,47 +27,47 @@ STYLE: dict[Any, Any] = {
 }
 
 
-def canvas(width: float, height: float, rows: int = 1, columns: int = 1) -> tuple[Figure, list[Axes]]:
-    """A figure of so many inches and its axes, row by row."""
+def create_figure(width: float, height: float, rows: int = 1, columns: int = 1) -> tuple[Figure, list[Axes]]:
+    """A figure of this width and height in inches, and its axes, row by row."""
     with rc_context(STYLE):
         figure = Figure(figsize=(width, height), layout="constrained")
         axes = figure.subplots(rows, columns, squeeze=False)
     return figure, list(axes.flat)
 
 
-def panels(n: int, columns: int, height: float, width: float = 10.0) -> tuple[Figure, list[Axes]]:
+def create_panels(n: int, columns: int, height: float, width: float = 10.0) -> tuple[Figure, list[Axes]]:
     """A figure of n small axes in rows of ``columns``, each ``height`` inches high."""
     columns = max(1, min(n, columns))
     rows = ceil(n / columns)
-    figure, axes = canvas(width, rows * height, rows, columns)
+    figure, axes = create_figure(width, rows * height, rows, columns)
     for spare in axes[n:]:
         spare.remove()
     return figure, axes[:n]
 
 
-def logarithmic(axes: Axes) -> None:
-    """Logarithmic axes with ticks at 1, 2 and 5, written as 1.5M rather than as powers."""
+def set_logarithmic(axes: Axes) -> None:
+    """Make both axes logarithmic, with ticks at 1, 2 and 5, written as 1.5M rather than as powers."""
     axes.set(xscale="log", yscale="log")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axis.set_major_formatter(FuncFormatter(_short))
+        axis.set_major_formatter(FuncFormatter(_shorten))
         axis.set_minor_formatter(NullFormatter())
 
 
-def _short(number: float, position: int | None = None) -> str:
+def _shorten(number: float, position: int | None = None) -> str:
     for size, sign in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(number) >= size:
             return f"{number / size:.3g}{sign}"
     return f"{number:.3g}"
 
 
-def save(figure: Figure, directory: Path, name: str) -> None:
+def save_figure(figure: Figure, directory: Path, name: str) -> None:
     """Write a figure as PNG and as SVG."""
     figure.savefig(directory / f"{name}.png", dpi=150)
-    (directory / f"{name}.svg").write_bytes(svg(figure))
+    (directory / f"{name}.svg").write_bytes(render_svg(figure))
 
 
-def svg(figure: Figure) -> bytes:
+def render_svg(figure: Figure) -> bytes:
     """A figure as SVG, without the date."""
     stream = BytesIO()
     with rc_context(STYLE):
@@ -75,6 +75,6 @@ def svg(figure: Figure) -> bytes:
     return stream.getvalue()
 
 
-def inline(drawn: bytes) -> str:
-    """An SVG as the address of a picture that needs no other file."""
-    return "data:image/svg+xml;base64," + base64.b64encode(drawn).decode()
+def encode_picture(svg: bytes) -> str:
+    """An SVG as an address that holds the whole picture, so that a page needs no other file."""
+    return "data:image/svg+xml;base64," + base64.b64encode(svg).decode()

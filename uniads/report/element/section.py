@@ -1,24 +1,24 @@
-"""A part of a report: sentences, a picture, a table."""
+"""A part of a report: sentences, a figure, a table."""
 
 from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from uniads.report.page.sheet import Sheet
+from uniads.report.element.sheet import Sheet
 
 
 @dataclass(frozen=True)
 class Section:
-    """One part.
+    """One part of a report.
 
     Attributes:
         name: of its figure's files.
         title: heading.
         notes: sentences.
         code: a command or a formula, kept as it is.
-        figure: a picture.
+        figure: shown above the table.
         sheet: a table.
-        folded: whether the table is long, and shown when asked for.
+        folded: whether the table is hidden until the reader opens it.
     """
 
     name: str

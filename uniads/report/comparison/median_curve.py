@@ -1,4 +1,4 @@
-"""Search curves: what each search has after so many epochs, over seeds (the paper's Figure 4)."""
+"""Several searches over seeds: median curves of what each has reached after how many epochs (the paper's Figure 4)."""
 
 from collections.abc import Mapping
 
@@ -6,24 +6,24 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from uniads.report.comparison.standing import median_interval
+from uniads.report.comparison.standing import bootstrap_median
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D31", "#7F3C8D")
 """Okabe and Ito's, which colour-blind readers can tell apart, and two more."""
 
-BANDS = 5
-"""Searches up to which bands can be told apart."""
+MAX_BANDS = 5
+"""With more searches than this, their bands can not be told apart and are left out."""
 
 DASHES = ("-", "--", "-.", ":")
 
 
-def curves_figure(
+def draw_median_curve_figure(
     grid: np.ndarray,
     hypervolume: Mapping[str, np.ndarray],
     regret: Mapping[str, np.ndarray],
     title: str,
 ) -> Figure:
-    """Medians over seeds as lines. Their 95 % bootstrap intervals stand beside the end; of few searches as bands too.
+    """Medians over seeds as lines, with their 95 % bootstrap intervals beside the end, and as bands of few searches.
 
     Args:
         grid: epochs spent, (n,).
@@ -33,9 +33,9 @@ def curves_figure(
     """
     figure = Figure(figsize=(11, 5.4), layout="constrained")
     left, right = figure.subplots(1, 2)
-    _panel(left, grid, hypervolume)
+    _draw_panel(left, grid, hypervolume)
     left.set(ylabel="hypervolume (higher is better)")
-    _panel(right, grid, regret)
+    _draw_panel(right, grid, regret)
     right.set(ylabel="regret of the pick (nats, lower is better)")
     seeds = len(next(iter(hypervolume.values())))
     figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
@@ -48,14 +48,14 @@ def curves_figure(
     return figure
 
 
-def _panel(axes: Axes, grid: np.ndarray, by_search: Mapping[str, np.ndarray]) -> None:
+def _draw_panel(axes: Axes, grid: np.ndarray, by_search: Mapping[str, np.ndarray]) -> None:
     end = max(grid)
     for at, (name, values) in enumerate(by_search.items()):
         colour, dash = COLOURS[at % len(COLOURS)], DASHES[at % len(DASHES)]
         middle = np.median(values, axis=0)
-        low, high = median_interval(values)
+        low, high = bootstrap_median(values)
         axes.plot(grid, middle, dash, color=colour, linewidth=1.6, label=name, drawstyle="steps-post")
-        if len(by_search) <= BANDS:
+        if len(by_search) <= MAX_BANDS:
             axes.fill_between(grid, low, high, color=colour, alpha=0.12, linewidth=0, step="post")
         beside = end * (1.03 + 0.025 * at)
         axes.plot([beside, beside], [low[-1], high[-1]], color=colour, linewidth=1.4)

@@ -1,17 +1,17 @@
-"""Sections as one file that needs no other, and as files for papers."""
+"""Sections as one page that needs no other file, and their figures and tables as files for papers."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from uniads.report.page import figure
-from uniads.report.page.section import Section
+from uniads.report.element import figure
+from uniads.report.element.section import Section
 
-PAGE = "page.html.j2"
+TEMPLATE = "page.html.j2"
 
 
-def write(title: str, sections: Sequence[Section], directory: Path, footer: str = "") -> Path:
+def write_page(title: str, sections: Sequence[Section], directory: Path, footer: str = "") -> Path:
     """Write ``report.html`` and, under ``report/``, each figure as PNG and SVG and each table as CSV, Markdown, LaTeX.
 
     Returns:
@@ -22,13 +22,13 @@ def write(title: str, sections: Sequence[Section], directory: Path, footer: str 
     pictures = {}
     for section in sections:
         if section.figure:
-            figure.save(section.figure, files, section.name)
-            pictures[section.name] = figure.inline((files / f"{section.name}.svg").read_bytes())
+            figure.save_figure(section.figure, files, section.name)
+            pictures[section.name] = figure.encode_picture((files / f"{section.name}.svg").read_bytes())
         if section.sheet:
             section.sheet.write(files)
     folder = FileSystemLoader(Path(__file__).parent)
     environment = Environment(loader=folder, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     page = directory / "report.html"
-    text = environment.get_template(PAGE).render(title=title, sections=sections, pictures=pictures, footer=footer)
+    text = environment.get_template(TEMPLATE).render(title=title, sections=sections, pictures=pictures, footer=footer)
     page.write_text(text, encoding="utf-8")
     return page

@@ -3,8 +3,8 @@
 import csv
 from pathlib import Path
 
-from uniads.report.page.label import labels
-from uniads.report.page.sheet import Sheet, shown
+from uniads.report.element.label import shorten_keys
+from uniads.report.element.sheet import Sheet, format_cell
 
 SHEET = Sheet("name", "50 % & more", ("a_b", "n"), [("x|y", 1234567), ("$", None)])
 
@@ -24,7 +24,7 @@ def test_every_format_keeps_its_own_signs_out(tmp_path: Path) -> None:
 
 def test_numbers_are_rounded_for_people() -> None:
     cells = [0.123456, 12345.6, 2.5e13, 7, float("nan"), None]
-    assert [shown(cell) for cell in cells] == ["0.1235", "12,346", "2.5e+13", "7", "–", "–"]
+    assert [format_cell(cell) for cell in cells] == ["0.1235", "12,346", "2.5e+13", "7", "–", "–"]
 
 
 def test_genes_have_short_names_that_differ() -> None:
@@ -34,5 +34,5 @@ def test_genes_have_short_names_that_differ() -> None:
         "distance@distiller.logits.distance", "distiller.logits.tau", "recipe.lr",
     ]  # fmt: skip
     short = ["blocks 0", "feature transform", "feature transform second", "logits distance", "logits tau", "recipe lr"]
-    assert labels(keys) == short
-    assert labels(["student.a", "distiller.a"]) == ["student.a", "distiller.a"]
+    assert shorten_keys(keys) == short
+    assert shorten_keys(["student.a", "distiller.a"]) == ["student.a", "distiller.a"]

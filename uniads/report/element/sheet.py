@@ -8,7 +8,7 @@ from pathlib import Path
 
 Cell = str | int | float | None
 
-_LATEX = {
+_LATEX_SIGNS = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
 }  # fmt: skip
@@ -31,30 +31,30 @@ class Sheet:
     rows: Sequence[tuple[Cell, ...]]
 
     @property
-    def numeric(self) -> tuple[bool, ...]:
+    def numeric_columns(self) -> tuple[bool, ...]:
         """Which columns hold numbers alone, and are aligned right."""
         cells = zip(*self.rows, strict=True) if self.rows else [()] * len(self.columns)
         return tuple(all(not isinstance(cell, str) for cell in column) for column in cells)
 
     @property
-    def shown(self) -> list[list[str]]:
+    def texts(self) -> list[list[str]]:
         """The rows as people read them."""
-        return [[shown(cell) for cell in row] for row in self.rows]
+        return [[format_cell(cell) for cell in row] for row in self.rows]
 
-    def markdown(self) -> str:
+    def to_markdown(self) -> str:
         """The table in GitHub's Markdown."""
-        rule = ["---:" if numeric else "---" for numeric in self.numeric]
-        rows = [[cell.replace("|", r"\|") for cell in row] for row in self.shown]
+        rule = ["---:" if numeric else "---" for numeric in self.numeric_columns]
+        rows = [[cell.replace("|", r"\|") for cell in row] for row in self.texts]
         lines = [f"| {' | '.join(row)} |" for row in (self.columns, rule, *rows)]
         return f"{self.title}\n\n" + "\n".join(lines) + "\n"
 
-    def latex(self) -> str:
+    def to_latex(self) -> str:
         """The table for LaTeX with the booktabs package."""
-        body = "\n".join(" & ".join(map(_tex, row)) + r" \\" for row in self.shown)
-        head = " & ".join(map(_tex, self.columns))
-        align = "".join("r" if numeric else "l" for numeric in self.numeric)
+        body = "\n".join(" & ".join(map(_escape_latex, row)) + r" \\" for row in self.texts)
+        head = " & ".join(map(_escape_latex, self.columns))
+        align = "".join("r" if numeric else "l" for numeric in self.numeric_columns)
         return (
-            f"\\begin{{table}}\n\\caption{{{_tex(self.title)}}}\n\\begin{{tabular}}{{{align}}}\n\\toprule\n"
+            f"\\begin{{table}}\n\\caption{{{_escape_latex(self.title)}}}\n\\begin{{tabular}}{{{align}}}\n\\toprule\n"
             f"{head} \\\\\n\\midrule\n{body}\n\\bottomrule\n\\end{{tabular}}\n\\end{{table}}\n"
         )
 
@@ -62,12 +62,12 @@ class Sheet:
         """Write the three files into a directory."""
         with (directory / f"{self.name}.csv").open("w", newline="", encoding="utf-8") as stream:
             csv.writer(stream).writerows([self.columns, *self.rows])
-        (directory / f"{self.name}.md").write_text(self.markdown(), encoding="utf-8")
-        (directory / f"{self.name}.tex").write_text(self.latex(), encoding="utf-8")
+        (directory / f"{self.name}.md").write_text(self.to_markdown(), encoding="utf-8")
+        (directory / f"{self.name}.tex").write_text(self.to_latex(), encoding="utf-8")
 
 
-def shown(cell: Cell) -> str:
-    """A cell as people read it: four significant digits, thousands apart, a dash for nothing."""
+def format_cell(cell: Cell) -> str:
+    """A cell as people read it: four significant digits, commas between thousands, a dash for nothing."""
     if cell is None or (isinstance(cell, float) and isnan(cell)):
         return "–"
     if isinstance(cell, str):
@@ -75,5 +75,5 @@ def shown(cell: Cell) -> str:
     return f"{cell:,}" if isinstance(cell, int) else f"{cell:,.0f}" if 1e4 <= abs(cell) < 1e9 else f"{cell:.4g}"
 
 
-def _tex(text: str) -> str:
-    return "".join(_LATEX.get(sign, sign) for sign in text)
+def _escape_latex(text: str) -> str:
+    return "".join(_LATEX_SIGNS.get(sign, sign) for sign in text)
