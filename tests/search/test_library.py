@@ -13,7 +13,8 @@ import sys
 from pathlib import Path
 
 from uniads.search import NSGA2, Halving, Ledger, Measure, Rejection, SearchSpace, Shrinkage, per_point, search
-from uniads.search.replay.record import Record, Replay, known_students
+from uniads.search import Record, Replay
+from uniads.search.replay.known import known_students
 
 space = SearchSpace(
     {"student.depth": [2, 4, 8], "student.width": [1, 2, 4], "loss": ["a", "b", "c"], "rate": [0.1, 0.2, 0.5]}

@@ -23,7 +23,9 @@ from uniads.report.comparison.curve import curves_figure
 from uniads.report.page import figure
 from uniads.search import SearchSpace
 from uniads.search.replay.contest import Step, curve, play
-from uniads.search.replay.record import Record, Replay, known_candidates, known_students
+from uniads.search.replay.known import known_candidates, known_students
+from uniads.search.replay.record import Record
+from uniads.search.replay.replay import Replay
 from uniads.search.replay.surrogate import Surrogate
 
 POINTS = 200

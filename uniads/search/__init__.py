@@ -24,7 +24,8 @@ from uniads.search.ledger import Ledger
 from uniads.search.loop import INTERRUPTED, Result, Watcher, search
 from uniads.search.objective import Measure, Objective, per_point
 from uniads.search.rejection import Rejection
-from uniads.search.replay.record import Record, Replay
+from uniads.search.replay.record import Record
+from uniads.search.replay.replay import Replay
 from uniads.search.schedule import Full, Halving, Hyperband, Rung, Schedule
 from uniads.search.shrink import Shrinkage
 from uniads.search.space import Dimension, Genome, Point, SearchSpace, Switch, Value
