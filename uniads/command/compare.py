@@ -91,7 +91,7 @@ class Ground:
 
     def search(self, player: Player, seed: int) -> tuple[list[Step], int, int]:
         """One search; its steps, its trials, and how many of them the ledger answered."""
-        replay = Replay(self.record, self.space, self.surrogate and self.surrogate.reseeded(seed))
+        replay = Replay(self.record, self.space, self.surrogate and self.surrogate.reseed(seed))
         result, steps = play(
             player.algorithm(seed=seed)(self.space),
             player.schedule,
@@ -183,7 +183,7 @@ def _describe(settings: ComparisonSettings, record: Record, surrogate: Surrogate
     ]
     if surrogate:
         lines += [
-            f"surrogate  {fit.name} at {fit.epochs} epochs: R2 {fit.r2:.2f}, Kendall's tau {fit.tau:.2f} "
+            f"surrogate  {fit.name} at {fit.epochs} epochs: R2 {fit.r2:.2f}, Kendall's tau {fit.kendall_tau:.2f} "
             f"(5-fold cross-validation, n = {fit.n})"
             for fit in surrogate.accuracy()
         ]
