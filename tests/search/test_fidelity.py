@@ -25,30 +25,30 @@ LATE = [1.1, 0.3, 0.9, 1.0, 1.2, 1.5, 0.2]
 
 def test_it_is_kendalls_and_spearmans() -> None:
     (found,) = rank_correlation([*trials(1, EARLY), *trials(4, LATE)])
-    assert (found.epochs, found.final, found.n) == (1, 4, 7)
-    assert found.tau.value == pytest.approx(kendalltau(EARLY, LATE).statistic)
-    assert found.rho.value == pytest.approx(spearmanr(EARLY, LATE).statistic)
-    assert found.tau.low <= found.tau.value <= found.tau.high
-    assert found.rho.low <= found.rho.value <= found.rho.high
+    assert (found.lower_epochs, found.higher_epochs, found.n) == (1, 4, 7)
+    assert found.kendall_tau.value == pytest.approx(kendalltau(EARLY, LATE).statistic)
+    assert found.spearman_rho.value == pytest.approx(spearmanr(EARLY, LATE).statistic)
+    assert found.kendall_tau.low <= found.kendall_tau.value <= found.kendall_tau.high
+    assert found.spearman_rho.low <= found.spearman_rho.value <= found.spearman_rho.high
 
 
 def test_equal_orders_are_1_and_trusted() -> None:
     both = [*trials(1, LATE), *trials(2, [2 * loss for loss in LATE])]
     (found,) = rank_correlation(both)
-    assert (found.tau.value, found.tau.low) == pytest.approx((1, 1))
+    assert (found.kendall_tau.value, found.kendall_tau.low) == pytest.approx((1, 1))
     assert found.trusted
     assert verdict([found]).startswith("1 of 2 epochs can be trusted")
 
 
 def test_opposite_orders_are_minus_1_and_not_trusted() -> None:
     (found,) = rank_correlation([*trials(1, LATE), *trials(2, [-loss for loss in LATE])])
-    assert found.tau.value == pytest.approx(-1)
+    assert found.kendall_tau.value == pytest.approx(-1)
     assert "no budget below 2 epochs can be trusted" in verdict([found])
 
 
 def test_every_pair_of_rungs_is_compared_and_the_cheapest_trusted_one_named() -> None:
     found = rank_correlation([*trials(1, EARLY[::-1]), *trials(2, LATE), *trials(4, LATE)])
-    assert [(pair.epochs, pair.final) for pair in found] == [(1, 2), (1, 4), (2, 4)]
+    assert [(pair.lower_epochs, pair.higher_epochs) for pair in found] == [(1, 2), (1, 4), (2, 4)]
     assert verdict(found).startswith("2 of 4 epochs")
 
 

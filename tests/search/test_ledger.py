@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from uniads.error import UserError
 from uniads.search.ledger import Ledger, read
 from uniads.search.trial import Status, Trial
 
@@ -73,7 +74,7 @@ def test_rows_are_synced_to_the_disk_before_append_returns(path: Path, monkeypat
 
 def test_the_rows_have_the_documented_keys(written: Path) -> None:
     header, *rows = [json.loads(line) for line in written.read_text().splitlines()]
-    assert header["fingerprint"] == FINGERPRINT
+    assert header == {"row": "header", "format": 1, "fingerprint": FINGERPRINT}
     keys = {"candidate", "genome", "overrides", "rung", "epochs", "seed", "status", "reason", "outcome", "seconds"}
     assert all(keys | {"flops"} <= set(row) for row in rows[: len(TRIALS)])
     assert [row["status"] for row in rows[: len(TRIALS)]] == ["completed", "rejected", "failed", "completed"]
@@ -159,6 +160,50 @@ def test_a_damaged_line_is_refused_by_its_number(written: Path, damage: bytes, n
         with pytest.raises(ValueError, match=rf"ledger\.jsonl, line {number} is damaged \(.*restore the file"):
             opened()
     assert written.read_bytes() == content
+
+
+def replace_header(path: Path, **fields: object) -> bytes:
+    """Write other fields into the header, and drop those that are None. Returns the new content."""
+    header, *rows = path.read_text().splitlines()
+    changed = {name: value for name, value in (json.loads(header) | fields).items() if value is not None}
+    path.write_text("\n".join([json.dumps(changed), *rows]) + "\n")
+    return path.read_bytes()
+
+
+def test_a_ledger_of_a_newer_format_is_refused(written: Path) -> None:
+    content = replace_header(written, format=2)
+    message = r"ledger\.jsonl has the ledger format 2, this version reads formats 0 to 1; install a newer uniads"
+    with pytest.raises(UserError, match=message):
+        Ledger(written, FINGERPRINT, force=True)
+    with pytest.raises(UserError, match=message):
+        read(written)
+    assert written.read_bytes() == content
+
+
+@pytest.mark.parametrize("number", ["1", 1.0, True, -1, []])
+def test_a_format_that_is_no_whole_number_is_damage(written: Path, number: object) -> None:
+    replace_header(written, format=number)
+    with pytest.raises(UserError, match=r"line 1 is damaged \(no format"):
+        read(written)
+
+
+def test_a_ledger_without_a_format_is_read_and_resumed(written: Path) -> None:
+    before = replace_header(written, format=None)
+    assert read(written) == (FINGERPRINT, TRIALS)
+    new = Trial("c0003", (0, 0), ("x=1", "y=a"), 0, 0, 3, 80).completed({"val_loss": 0.2})
+    # Switches follow from the rest of the fingerprint, so a file without them can be of the same search.
+    with closing(Ledger(written, FINGERPRINT | {"switches": []})) as ledger:
+        assert ledger.trials == TRIALS
+        ledger.append(new)
+    assert written.read_bytes().startswith(before)
+    assert read(written) == (FINGERPRINT, [*TRIALS, new])
+    with pytest.raises(UserError, match="its seed is 0, this one's is 1"):
+        Ledger(written, FINGERPRINT | {"seed": 1})
+
+
+def test_a_ledger_of_this_format_with_other_switches_is_of_another_search(written: Path) -> None:
+    with pytest.raises(UserError, match="its switches is None"):
+        Ledger(written, FINGERPRINT | {"switches": []})
 
 
 def test_a_file_without_its_header_is_refused(written: Path) -> None:

@@ -1,16 +1,32 @@
 """Idle genes: what they change in genomes, overrides, analyses and ledgers."""
 
 import json
+from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
 import pytest
 
-from uniads.search import Account, Ledger, Measure, Random, SearchSpace, Switch, fingerprint, per_point, search
+from uniads.search import (
+    Account,
+    Full,
+    Halving,
+    Ledger,
+    Measure,
+    Random,
+    SearchSpace,
+    Switch,
+    Trial,
+    fingerprint,
+    per_point,
+    search,
+)
 from uniads.search.format_0 import derive_switches
-from uniads.search.schedule import Full
+from uniads.search.ledger import read
 from uniads.search.space import Value
+from uniads.search.trial import trial_seed
 
 DIMENSIONS: dict[str, list[Value]] = {
     "student.width": [1, 2],
@@ -106,6 +122,39 @@ def test_a_header_without_switches_means_those_that_its_keys_tell(tmp_path: Path
     del fields["fingerprint"]["switches"]
     file.write_text("\n".join([json.dumps(fields), *rows]) + "\n")
     assert Account.of(file).space.switches == (PUBLISHED, OFF)
+
+
+def test_a_resumed_search_of_format_0_keeps_the_overrides_and_seeds_of_its_rows(tmp_path: Path) -> None:
+    """Format 0 spelled idle genes, and a seed is a hash of the overrides."""
+    file = tmp_path / "ledger.jsonl"
+    measures = [Measure("val_loss")]
+    started: list[Trial] = []
+
+    def evaluate(trials: Sequence[Trial]) -> Iterator[Trial]:
+        for trial in trials:
+            started.append(trial)
+            yield trial.completed({"val_loss": 1.0 + sum(trial.genome)})
+
+    def run() -> tuple[Trial, ...]:
+        started.clear()
+        with closing(Ledger(file, fingerprint(SPACE, measures))) as ledger:
+            schedule = Halving([1, 2], [16, 16])
+            return search(SPACE, evaluate, Random(SPACE), schedule, measures=measures, ledger=ledger).trials
+
+    run()
+    facts, first = read(file)[0], [trial for trial in read(file)[1] if trial.rung == 0]
+    spelled = [SPACE.overrides(trial.genome, idle=True) for trial in first]
+    old = [replace(trial, overrides=o, seed=trial_seed(o, 0)) for trial, o in zip(first, spelled, strict=True)]
+    assert any(trial.seed != before.seed for trial, before in zip(old, first, strict=True))
+    del facts["switches"]
+    rows = [{"row": "header", "fingerprint": facts}, *({"row": "trial", **trial.row()} for trial in old)]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    trials = run()
+    assert len(started) == len(old)
+    assert {trial.rung for trial in started} == {1}
+    seeds = {trial.candidate: (trial.overrides, trial.seed) for trial in old}
+    assert all((trial.overrides, trial.seed) == seeds[trial.candidate] for trial in trials)
 
 
 def test_switches_derived_from_keys_say_the_same_as_the_described_ones() -> None:

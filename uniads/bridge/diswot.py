@@ -74,9 +74,9 @@ def score(student: Network, teacher: Network, batch: Batch, gram: str = "class")
         batch: two images or more.
         gram: see ``semantic``.
     """
-    both = [_ask_in_double(network, batch.image) for network in (student, teacher)]
-    alike = relation(*(knowledge.features[-1] for knowledge in both))
-    return float(alike + semantic(*(weight_gradient(knowledge, batch.label) for knowledge in both), gram))
+    of_student, of_teacher = (_ask_in_double(network, batch.image) for network in (student, teacher))
+    gradients = weight_gradient(of_student, batch.label), weight_gradient(of_teacher, batch.label)
+    return float(relation(of_student.features[-1], of_teacher.features[-1]) + semantic(*gradients, gram))
 
 
 @final

@@ -23,7 +23,9 @@ from uniads.report.comparison.median_curve import draw_median_curve_figure
 from uniads.report.element import figure
 from uniads.search import SearchSpace
 from uniads.search.replay.contest import Step, curve, play
-from uniads.search.replay.record import Record, Replay, known_candidates, known_students
+from uniads.search.replay.known import known_candidates, known_students
+from uniads.search.replay.record import Record
+from uniads.search.replay.replay import Replay
 from uniads.search.replay.surrogate import Surrogate
 
 POINTS = 200
@@ -89,7 +91,7 @@ class Ground:
 
     def search(self, player: Player, seed: int) -> tuple[list[Step], int, int]:
         """One search; its steps, its trials, and how many of them the ledger answered."""
-        replay = Replay(self.record, self.space, self.surrogate and self.surrogate.reseeded(seed))
+        replay = Replay(self.record, self.space, self.surrogate and self.surrogate.reseed(seed))
         result, steps = play(
             player.algorithm(seed=seed)(self.space),
             player.schedule,
@@ -181,7 +183,7 @@ def _describe(settings: ComparisonSettings, record: Record, surrogate: Surrogate
     ]
     if surrogate:
         lines += [
-            f"surrogate  {fit.name} at {fit.epochs} epochs: R2 {fit.r2:.2f}, Kendall's tau {fit.tau:.2f} "
+            f"surrogate  {fit.name} at {fit.epochs} epochs: R2 {fit.r2:.2f}, Kendall's tau {fit.kendall_tau:.2f} "
             f"(5-fold cross-validation, n = {fit.n})"
             for fit in surrogate.accuracy()
         ]

@@ -1,17 +1,38 @@
-"""The search engine: spaces, genomes, rungs, ledgers. It knows nothing of torch or Hydra.
+"""The search engine: spaces, algorithms, schedules and ledgers. It needs neither torch nor Hydra.
 
-It asks an algorithm for genomes, has an objective evaluate them rung by rung, and writes every answer to a ledger.
-As a library it searches anything that answers for a point and a number of epochs, such as a table:
+A search asks an algorithm for genomes, has an objective evaluate them rung by rung, and writes every answer to a
+ledger. The objective can be any function of a point and a number of epochs:
 
-    from uniads.search import NSGA2, Halving, Measure, SearchSpace, per_point, search
+    >>> from pathlib import Path
+    >>> from tempfile import mkdtemp
+    >>> from uniads.search import NSGA2, Account, Halving, Ledger, Measure, Record, Replay, SearchSpace
+    >>> from uniads.search import fingerprint, per_point, search
+    >>> def evaluate(point, epochs):
+    ...     params = point["depth"] * point["width"] ** 2
+    ...     return {"val_loss": 1 / epochs + 1 / params, "params": params}
+    >>> space = SearchSpace({"depth": [2, 4, 8], "width": [1, 2, 4], "distance": ["kl", "l2"]})
+    >>> measures = [Measure("val_loss"), Measure("params", target=64)]
+    >>> file = Path(mkdtemp()) / "ledger.jsonl"
+    >>> ledger = Ledger(file, fingerprint(space, measures))
+    >>> result = search(
+    ...     space, per_point(space, evaluate), NSGA2(space), Halving([1, 3, 9], [6, 4, 2]),
+    ...     measures=measures, candidates=12, ledger=ledger,
+    ... )
+    >>> ledger.close()
+    >>> result.candidates, result.epochs
+    (12, 52.0)
+    >>> result.best.outcome["params"] <= 64
+    True
 
-    space = SearchSpace({"depth": [2, 4, 8], "width": [1, 2, 4], "distance": ["kl", "l2"]})
-    objective = per_point(space, lambda point, epochs: TABLE[tuple(point.values()), epochs])
-    measures = [Measure("val_loss"), Measure("params", target=64)]
-    result = search(space, objective, NSGA2(space), Halving([1, 3, 9], [6, 4, 2]), measures=measures, candidates=12)
-    print(result.best, result.front, result.epochs)
+The same call with the same ledger file continues a search that was stopped. The file alone is enough to read the
+result, or to answer another search without any evaluation:
 
-A ledger that a search has written is such a table too: ``Record.of(path).replay(space, measures)`` is an objective.
+    >>> Account.of(file).result.front == result.front
+    True
+    >>> objective = Replay(Record.of(file))
+
+An algorithm of your own is a subclass of ``Algorithm``. ``uniads.search.algorithm.tpe.TPE`` is not listed below, since
+it imports Optuna.
 """
 
 from uniads.search.account import Account, fingerprint
@@ -24,10 +45,11 @@ from uniads.search.ledger import Ledger
 from uniads.search.loop import INTERRUPTED, Result, Watcher, search
 from uniads.search.objective import Measure, Objective, per_point
 from uniads.search.rejection import Rejection
-from uniads.search.replay.record import Record, Replay
+from uniads.search.replay.record import Record
+from uniads.search.replay.replay import Replay
 from uniads.search.schedule import Full, Halving, Hyperband, Rung, Schedule
 from uniads.search.shrink import Shrinkage
-from uniads.search.space import Dimension, Genome, Point, SearchSpace, Switch, Value
+from uniads.search.space import Dimension, Genome, Point, SearchSpace, Switch, Value, Weights
 from uniads.search.trial import Status, Trial
 
 __all__ = [
@@ -60,6 +82,7 @@ __all__ = [
     "Trial",
     "Value",
     "Watcher",
+    "Weights",
     "fingerprint",
     "per_point",
     "search",

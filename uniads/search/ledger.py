@@ -1,4 +1,7 @@
-"""The ledger: one JSON object a line, fsynced before anything else happens. The only truth about a search."""
+"""The ledger of a search: a file with one JSON object a line. A result is on the disk before the search uses it.
+
+Everything that is known of a search is read from its ledger.
+"""
 
 import gzip
 import json
@@ -11,23 +14,21 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from uniads.error import UserError
+from uniads.search.rows import Entry, Header, parse_rows
 from uniads.search.space import Weights
 from uniads.search.trial import Trial
 
 GROWABLE = {"candidates", "max_epochs", "max_seconds", "max_failures"}
 """Budgets: a resumed search may raise these."""
 ADDED = {"switches"}
-"""Entries of a fingerprint that follow from others. Files of earlier versions lack them and can still be resumed."""
-
-Entry = Trial | tuple[int, Weights]
-"""What a line after the first holds: a trial, or a generation's number and the weights after it."""
+"""Entries of a fingerprint that files of format 0 lack. They follow from the others, so such a file can be resumed."""
 
 
 class Ledger:
     """Trials of one search, in the order in which they ended. Opening an existing file resumes it.
 
-    The first line holds the search's fingerprint. A torn last line, left by a kill, is cut off; a damaged line
-    elsewhere is refused, since what follows it can't be trusted.
+    The first line holds the format of the file and the search's fingerprint. A process that is killed can leave a torn
+    last line, which is cut off. A file with any other damaged line is refused, since its later lines can't be trusted.
 
     Args:
         path: the file, or None to keep the rows in memory only.
@@ -35,7 +36,8 @@ class Ledger:
         force: go on although the file's fingerprint differs.
 
     Raises:
-        UserError: the file belongs to another search, is damaged, or is in use by another process.
+        UserError: the file belongs to another search, is damaged, was written by a newer version, or is in use by
+            another process.
     """
 
     def __init__(self, path: Path | None = None, fingerprint: Mapping[str, Any] | None = None, force: bool = False):
@@ -46,28 +48,28 @@ class Ledger:
         if path is None:
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = _locked(path)
+        self._lock = _acquire_lock(path)
         try:
             self._open(path, json.loads(json.dumps(dict(fingerprint or {}))), force)
         except BaseException:
             self._lock.release()
             raise
 
-    def _open(self, path: Path, wanted: Mapping[str, Any], force: bool) -> None:
-        found, entries = _repaired(path)
-        if found is not None and not force:
-            _check(path, found, wanted)
+    def _open(self, path: Path, wanted: dict[str, Any], force: bool) -> None:
+        header, entries = _read_whole_lines(path)
+        if header is not None and not force:
+            _check_fingerprint(path, header, wanted)
         self._file = path.open("ab", buffering=0)
-        if found is None:
-            self._write({"row": "header", "fingerprint": wanted})
+        if header is None:
+            self._write(Header(wanted).row())
         for entry in entries:
             self._remember(entry)
 
     def find(self, trial: Trial) -> Trial | None:
-        """The recorded end of this candidate at this rung.
+        """The recorded trial of this candidate at this rung.
 
         Raises:
-            UserError: the record of this name has another genome, so the file belongs to another search.
+            UserError: the recorded candidate of this name has another genome, so the file belongs to another search.
         """
         known = self._known.get(trial.slot)
         if known and known.genome != trial.genome:
@@ -85,7 +87,10 @@ class Ledger:
         self._remember(trial)
 
     def append_weights(self, generation: int, weights: Weights) -> None:
-        """Record the sampling weights after a generation; known ones are not written again, other ones replace them."""
+        """Record the sampling weights after a generation.
+
+        Weights that are recorded already are not written again. Other weights of the same generation replace them.
+        """
         if self.weights[generation : generation + 1] == [weights]:
             return
         if self.path:
@@ -93,7 +98,7 @@ class Ledger:
         self._remember((generation, weights))
 
     def close(self) -> None:
-        """Let go of the file and its lock."""
+        """Close the file and release its lock."""
         if self.path:
             self._file.close()
             self._lock.release()
@@ -123,10 +128,10 @@ class Ledger:
 
 
 def read(path: Path) -> tuple[dict[str, Any], list[Trial]]:
-    """The fingerprint and the trials of a ledger file, without opening it for writing. It may end in ``.gz``.
+    """The fingerprint and the trials of a ledger file. The file is not changed; its name may end in ``.gz``.
 
     Raises:
-        UserError: there is no ledger at the path, or it is damaged.
+        UserError: there is no ledger at the path, or it is damaged, or was written by a newer version.
     """
     return read_all(path)[:2]
 
@@ -135,22 +140,23 @@ def read_all(path: Path) -> tuple[dict[str, Any], list[Trial], list[Weights]]:
     """Like ``read``, with the sampling weights after each generation.
 
     Raises:
-        UserError: there is no ledger at the path, or it is damaged.
+        UserError: there is no ledger at the path, or it is damaged, or was written by a newer version.
     """
     if not path.is_file():
         raise UserError(f"no ledger at {path}; a search writes one as ledger.jsonl in its run directory")
-    data = path.read_bytes()
+    content = path.read_bytes()
     if path.suffix == ".gz":
-        data = gzip.decompress(data)
-    found, entries = _parsed(path, data.rpartition(b"\n")[0])
+        content = gzip.decompress(content)
+    header, entries = parse_rows(path, content.rpartition(b"\n")[0])
     weights: list[Weights] = []
     for entry in entries:
         if not isinstance(entry, Trial):
-            weights[entry[0] :] = [entry[1]]
-    return found or {}, [entry for entry in entries if isinstance(entry, Trial)], weights
+            generation, generation_weights = entry
+            weights[generation:] = [generation_weights]
+    return header.fingerprint if header else {}, [entry for entry in entries if isinstance(entry, Trial)], weights
 
 
-def _locked(path: Path) -> FileLock:
+def _acquire_lock(path: Path) -> FileLock:
     lock = FileLock(f"{path}.lock")
     try:
         lock.acquire(timeout=0)
@@ -162,52 +168,27 @@ def _locked(path: Path) -> FileLock:
     return lock
 
 
-def _repaired(path: Path) -> tuple[dict[str, Any] | None, list[Entry]]:
-    """What the file holds; a torn last line is cut off it."""
+def _read_whole_lines(path: Path) -> tuple[Header | None, list[Entry]]:
+    """The header and the entries of a file; there are none if it does not exist. A torn last line is cut off."""
     if not path.exists():
         return None, []
-    data = path.read_bytes()
-    whole, newline, torn = data.rpartition(b"\n")
+    content = path.read_bytes()
+    lines, newline, torn = content.rpartition(b"\n")
     if torn:
         with path.open("r+b") as file:
-            file.truncate(len(whole) + len(newline))
-    return _parsed(path, whole)
+            file.truncate(len(lines) + len(newline))
+    return parse_rows(path, lines)
 
 
-def _parsed(path: Path, whole: bytes) -> tuple[dict[str, Any] | None, list[Entry]]:
-    """The fingerprint, None where there is not even a header, and what follows it."""
-    fingerprint: dict[str, Any] | None = None
-    entries: list[Entry] = []
-    for number, line in enumerate(whole.splitlines(), start=1):
-        try:
-            if fingerprint is None:
-                fingerprint = _fields(line, "header")["fingerprint"]
-            else:
-                entries.append(_entry(_fields(line, "trial", "weights")))
-        except (KeyError, TypeError, ValueError) as error:
+def _check_fingerprint(path: Path, header: Header, wanted: Mapping[str, Any]) -> None:
+    """Check that a file belongs to the search that opens it."""
+    recorded = header.fingerprint
+    names = {*recorded, *wanted} - GROWABLE
+    if header.format == 0:
+        names -= ADDED
+    for name in sorted(names):
+        if recorded.get(name) != wanted.get(name):
             raise UserError(
-                f"{path}, line {number} is damaged ({error}); restore the file from a copy, or cut it before that line"
-            ) from None
-    return fingerprint, entries
-
-
-def _fields(line: bytes, *kinds: str) -> dict[str, Any]:
-    row = json.loads(line)
-    if not isinstance(row, dict) or row.pop("row", None) not in kinds:
-        raise UserError(f"no {' or '.join(kinds)}")
-    return row
-
-
-def _entry(fields: Mapping[str, Any]) -> Entry:
-    if "weights" in fields:
-        return fields["generation"], tuple(tuple(gene) for gene in fields["weights"])
-    return Trial.of(fields)
-
-
-def _check(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    for name in sorted({*found, *wanted} - GROWABLE - (ADDED - set(found))):
-        if found.get(name) != wanted.get(name):
-            raise UserError(
-                f"{path} belongs to another search: its {name} is {found.get(name)!r}, this one's is "
+                f"{path} belongs to another search: its {name} is {recorded.get(name)!r}, this one's is "
                 f"{wanted.get(name)!r}; use another hydra.run.dir, or search.force=true to go on all the same"
             )

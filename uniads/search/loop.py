@@ -1,4 +1,4 @@
-"""The search itself: ask, climb the rungs, tell, shrink, until the budget is spent."""
+"""The search: ask for genomes, train them rung by rung, tell the algorithm, until the budget is spent."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,18 +19,25 @@ INTERRUPTED = "interrupted"
 
 
 class Watcher:
-    """Looks on while a search runs. Override what you want to see."""
+    """Observes a search while it runs. Override the methods that you need."""
 
     def start(self, generation: int, rung: int, trials: Sequence[Trial]) -> None:
-        """A batch is about to be evaluated; recorded trials are not in it."""
+        """A batch is about to be evaluated. Trials that the ledger already holds are not in it."""
 
     def finish(self, generation: int, rung: int, trials: Sequence[Trial], result: "Result") -> None:
-        """A generation has ended a rung; ``trials`` are its ended trials."""
+        """A generation has ended a rung.
+
+        Args:
+            generation: number of the generation.
+            rung: position of the rung.
+            trials: the generation's ended trials of this rung.
+            result: all trials so far.
+        """
 
 
 @dataclass(frozen=True)
 class Result:
-    """A search's trials and what follows from them.
+    """The trials of a search, and what follows from them.
 
     Attributes:
         trials: all ended trials, in the ledger's order.
@@ -52,17 +59,20 @@ class Result:
 
     @property
     def front(self) -> list[Trial]:
-        """The Pareto front of the highest rung, by the first measure."""
+        """The Pareto front of the highest rung, sorted by the first measure."""
         return pareto.front(self.at(self.top))
 
     @property
     def knee(self) -> Trial | None:
-        """The front's best compromise."""
+        """The trial of the front that is the best compromise; None if the front is empty."""
         return pareto.knee(self.at(self.top))
 
     @property
     def best(self) -> Trial | None:
-        """Of the front, the lowest first measure within every target; if none is within, the nearest to the targets."""
+        """The trial of the front with the lowest first measure among those within every target.
+
+        If no trial is within every target, it is the one that exceeds the targets least.
+        """
 
         def excess(trial: Trial) -> float:
             over = (m.number(trial.outcome) / m.target - 1 for m in self.measures if m.target is not None)
@@ -72,12 +82,12 @@ class Result:
 
     @property
     def hypervolume(self) -> float:
-        """Volume that the front dominates, up to the measures' references."""
+        """Volume that the front dominates, bounded by the measures' references."""
         return pareto.hypervolume([trial.values for trial in self.front], tuple(m.reference for m in self.measures))
 
     @property
     def epochs(self) -> float:
-        """Epochs trained, each counted once."""
+        """Epochs trained in all trials together, each epoch counted once."""
         return sum(trial.epochs_spent for trial in self.trials)
 
     @property
@@ -99,6 +109,7 @@ class _State:
     trials: list[Trial] = field(default_factory=list)
     weights: list[Weights] = field(default_factory=list)
     named: int = 0
+    """Candidates that have a name so far."""
 
     def result(self, stopped: str = "") -> Result:
         top = len(self.schedule.rungs) - 1
@@ -124,8 +135,8 @@ def search(
 ) -> Result:
     """Search a space with an algorithm under a schedule. Needs neither torch nor Hydra.
 
-    The result depends on the arguments and the objective's answers only. A ledger that holds trials already answers
-    for the objective, so the same call on the same ledger goes on where it was stopped.
+    The result depends only on the arguments and on the objective's answers. Trials that the ledger already holds are
+    not evaluated again, so the same call with the same ledger continues a search that was stopped.
 
     Args:
         space: where to search.
@@ -137,17 +148,17 @@ def search(
         max_epochs: start no generation once so many epochs are spent.
         max_seconds: start no generation once the trials took so long, in seconds of trial time.
         max_failures: stop when more than this share of a generation's candidates failed, 0 to 1.
-        rejection: throws out outliers; None keeps every finite value.
+        rejection: rejects outliers; None keeps every finite value.
         shrinkage: lowers the weights of poor values; None keeps them equal.
-        ledger: where trials are recorded; in memory when None.
-        seed: of the candidates' weights.
-        watcher: looks on.
+        ledger: where trials are recorded; None keeps them in memory.
+        seed: decides the seeds of the candidates' weights.
+        watcher: observes the search.
 
     Returns:
-        All trials, the front and the reason for stopping. Ctrl-C ends the search early, with what is recorded.
+        All trials, the front and the reason for stopping. Ctrl-C ends the search early and returns what is recorded.
 
     Raises:
-        UserError: there is nothing to minimise or nothing to search with.
+        UserError: there is no measure, or fewer than one candidate is allowed.
     """
     if candidates < 1 or not measures:
         raise UserError(f"a search needs at least one candidate and one measure, got {candidates} and {len(measures)}")
@@ -175,14 +186,15 @@ def _run(
             return f"{max_epochs:g} epochs are spent"
         if max_seconds is not None and sum(trial.seconds for trial in state.trials) >= max_seconds:
             return f"{max_seconds:g} seconds are spent"
-        # A whole generation is asked even where less is needed, so that more candidates can be asked for later.
+        # Ask for a whole generation even if fewer candidates are left: a resumed search may allow more candidates, and
+        # must then be given the same genomes.
         genomes = algorithm.ask(
             generation, state.schedule.size(generation), state.weights[-1] if state.weights else None
         )
         genomes = genomes[: candidates - state.named]
         if not genomes:
             return "the space holds no more candidates"
-        ended = _generation(state, generation, genomes)
+        ended = _run_generation(state, generation, genomes)
         algorithm.tell(ended)
         failed = [trial for trial in ended if trial.status is Status.FAILED]
         if len(failed) > max_failures * len(ended):
@@ -195,8 +207,8 @@ def _run(
     return f"{candidates} candidates are done"
 
 
-def _generation(state: _State, generation: int, genomes: Sequence[Genome]) -> list[Trial]:
-    """Take new candidates up the rungs; returns each one's last trial."""
+def _run_generation(state: _State, generation: int, genomes: Sequence[Genome]) -> list[Trial]:
+    """Train new candidates rung by rung. Returns the last trial of each."""
     climbing = []
     for genome in genomes:
         overrides = state.space.overrides(genome)
@@ -220,15 +232,15 @@ def _generation(state: _State, generation: int, genomes: Sequence[Genome]) -> li
         if rung.quota:
             batch = [replace(trial, rung=position, epochs=rung.epochs, start=start) for trial in climbing]
             start = rung.epochs
-            ended = list(_rung(state, generation, position, batch))
+            ended = list(_run_rung(state, generation, position, batch))
             last |= {trial.candidate: trial for trial in ended}
             state.watcher.finish(generation, position, ended, state.result())
             fit = [trial for trial in ended if trial.status is Status.COMPLETED]
     return list(last.values())
 
 
-def _rung(state: _State, generation: int, position: int, batch: Sequence[Trial]) -> Iterator[Trial]:
-    """Evaluate a batch, judge each trial by what was known before the batch, and record it."""
+def _run_rung(state: _State, generation: int, position: int, batch: Sequence[Trial]) -> Iterator[Trial]:
+    """Evaluate a batch, judge each trial by the trials that had ended before the batch, and record it."""
     earlier = [trial.values[0] for trial in state.result().at(position)]
     fresh = [trial for trial in batch if state.ledger.find(trial) is None]
     if fresh:
@@ -237,17 +249,17 @@ def _rung(state: _State, generation: int, position: int, batch: Sequence[Trial])
     for trial in batch:
         ended = state.ledger.find(trial)
         if ended is None:
-            ended = _judged(state, _answer(answers, trial), earlier)
+            ended = _judge(state, _next_answer(answers, trial), earlier)
             state.ledger.append(ended)
         state.trials.append(ended)
         yield ended
 
 
-def _answer(answers: Iterator[Trial], asked: Trial) -> Trial:
-    """The objective's answer to a trial.
+def _next_answer(answers: Iterator[Trial], asked: Trial) -> Trial:
+    """The objective's answer to the trial that it must answer next.
 
     Raises:
-        UserError: the objective has no answer left, or answers for another trial, or gives it back unended.
+        UserError: the objective has no more answers, or answers another trial, or yields a trial that has not ended.
     """
     answer = next(answers, None)
     if answer and answer.status is not Status.PENDING and answer.slot == asked.slot:
@@ -256,17 +268,17 @@ def _answer(answers: Iterator[Trial], asked: Trial) -> Trial:
     raise UserError(f"the objective must yield {asked.slot} next, completed, rejected or failed; it gave {got}")
 
 
-def _judged(state: _State, trial: Trial, earlier: Sequence[float]) -> Trial:
-    """The trial with its values, or rejected although it ran to its end; only finite numbers are recorded."""
-    told = trial.outcome
-    outcome = {name: number for name, number in told.items() if isfinite(number)}
+def _judge(state: _State, trial: Trial, earlier: Sequence[float]) -> Trial:
+    """Give a completed trial its values, or reject it. Only finite numbers are recorded."""
+    numbers = trial.outcome
+    outcome = {name: number for name, number in numbers.items() if isfinite(number)}
     trial = replace(trial, outcome=outcome, flops=trial.flops if isfinite(trial.flops) else 0.0)
     if trial.status is not Status.COMPLETED:
         return trial
-    ran = {"epochs": trial.epochs} | outcome
+    whole = {"epochs": trial.epochs} | outcome  # it was trained to the end of the rung
     try:
-        values = tuple(measure(told) for measure in state.measures)
+        values = tuple(measure(numbers) for measure in state.measures)
     except ValueError as error:
-        return trial.rejected(str(error), ran, trial.seconds)
+        return trial.rejected(str(error), whole, trial.seconds)
     reason = state.rejection.reason(values[0], earlier) if state.rejection else ""
-    return trial.rejected(reason, ran, trial.seconds) if reason else replace(trial, values=values)
+    return trial.rejected(reason, whole, trial.seconds) if reason else replace(trial, values=values)

@@ -1,4 +1,4 @@
-"""What is evaluated (objective) and what is minimised (measures)."""
+"""An objective evaluates trials; measures say which of the numbers that come back are minimised."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,12 +10,15 @@ from uniads.search.space import Point, SearchSpace
 from uniads.search.trial import Trial
 
 ERRORS = (ArithmeticError, AssertionError, LookupError, MemoryError, OSError, RuntimeError, TypeError, ValueError)
-"""What a function of a point may raise at the price of one trial; anything else is a mistake in its code."""
+"""Errors of a function of a point that fail one trial. Any other error ends the search."""
 
 
 @runtime_checkable
 class Objective(Protocol):
-    """Evaluates a batch of pending trials and yields them ended, in the order given. It never raises for one trial."""
+    """Evaluates a batch of pending trials and yields each one ended, in the order given.
+
+    A trial that can't be evaluated is yielded as failed. An error that the objective raises ends the search.
+    """
 
     def __call__(self, trials: Sequence[Trial]) -> Iterator[Trial]: ...
 
@@ -27,7 +30,7 @@ class Measure:
     Attributes:
         name: a number of the outcome; ``val_err1`` stands for 1 - ``val_acc1``.
         target: the wanted value, above 0; None to minimise the number itself.
-        reference: a value so bad that it no longer counts; bounds the hypervolume.
+        reference: values at or above it add nothing to the hypervolume.
     """
 
     name: str
@@ -64,7 +67,9 @@ class Measure:
 
 
 def per_point(space: SearchSpace, function: Callable[[Point, int], Mapping[str, SupportsFloat]]) -> Objective:
-    """An objective from a plain function of (point, epochs), such as a lookup in a table. An error fails one trial.
+    """An objective from a plain function of (point, epochs), such as a lookup in a table.
+
+    An error of one of the kinds in ``ERRORS`` fails one trial.
 
     Args:
         space: the space that the trials' genomes belong to.

@@ -15,8 +15,11 @@ from uniads.search.trial import Trial
 Values = tuple[float, ...]
 
 
-class _Minimised(base.Fitness):  # type: ignore[misc]
-    """DEAP's fitness, all values minimised. A plain subclass pickles, where ``creator.create`` makes globals."""
+class _MinimizedFitness(base.Fitness):  # type: ignore[misc]
+    """DEAP's fitness, all values minimised.
+
+    It is a plain subclass, since the global classes of ``creator.create`` can't be pickled.
+    """
 
     weights: Values = (-1.0,)
 
@@ -26,11 +29,11 @@ class _Minimised(base.Fitness):  # type: ignore[misc]
 
 
 class _Point:
-    """What DEAP sorts: something with a fitness."""
+    """An object with a fitness, as DEAP sorts it."""
 
     def __init__(self, values: Values) -> None:
         self.values = values
-        self.fitness = _Minimised(values)
+        self.fitness = _MinimizedFitness(values)
 
 
 def order(values: Sequence[Values], ties: Sequence[Any]) -> list[int]:
@@ -39,12 +42,15 @@ def order(values: Sequence[Values], ties: Sequence[Any]) -> list[int]:
     Source: NSGA-II, Deb et al. 2002, doi:10.1109/4235.996017.
 
     Args:
-        values: finite values to minimise, one tuple each; a NaN would count as the best, so there must be none.
-        ties: what decides between equals, compared by ``<``; one each.
+        values: finite values to minimise, one tuple for each item.
+        ties: one key for each item; of equal items the one with the smaller key comes first.
+
+    Raises:
+        UserError: a value is not finite. DEAP would take NaN for the best value.
     """
     if not np.isfinite(np.array(values, dtype=float)).all():
         raise UserError("only finite values can be sorted; leave rejected and failed trials out")
-    # Distinct values in a fixed order, so that equals have one crowding distance and the order given has no influence.
+    # Equal values must have one crowding distance, and the order of the items must not matter: so sort distinct values.
     points = [_Point(value) for value in sorted(set(values))]
     keys: dict[Values, tuple[int, float]] = {}
     for rank, front in enumerate(tools.sortNondominated(points, len(points))):
@@ -60,15 +66,15 @@ def best(trials: Sequence[Trial], n: int) -> list[Trial]:
     return [trials[index] for index in ranking[:n]]
 
 
-def survival(trials: Iterable[Trial]) -> list[Trial]:
-    """Completed trials, best first: by rung (highest first), front within the rung, crowding distance, genome."""
+def rank_survivors(trials: Iterable[Trial]) -> list[Trial]:
+    """Sort completed trials, best first: by rung (highest first), front within the rung, crowding distance, genome."""
     ranked = sorted(trials, key=lambda trial: -trial.rung)
     peers = [list(group) for _, group in groupby(ranked, key=lambda trial: trial.rung)]
     return [trial for group in peers for trial in best(group, len(group))]
 
 
 def front(trials: Sequence[Trial]) -> list[Trial]:
-    """The non-dominated trials of one rung, by their values. Of equal ones, the one with the lowest genome."""
+    """The non-dominated trials of one rung, sorted by their values. Of equal ones only the lowest genome is kept."""
     _check_rung(trials)
     if not trials:
         return []
@@ -83,13 +89,13 @@ def _check_rung(trials: Sequence[Trial]) -> None:
 
 
 def hypervolume(values: Sequence[Values], reference: Values) -> float:
-    """The volume that the values dominate, up to the reference. Points beyond the reference count nothing."""
+    """The volume between the values and the reference. Values at or beyond the reference add nothing."""
     inside = [value for value in values if all(v < r for v, r in zip(value, reference, strict=True))]
     return float(moocore.hypervolume(np.array(inside, dtype=float), ref=list(reference))) if inside else 0.0
 
 
 def knee(trials: Sequence[Trial]) -> Trial | None:
-    """The front's point nearest to the ideal point when every measure is scaled to [0, 1] over the front."""
+    """The best compromise: the trial of the front nearest to the ideal point, with measures scaled to [0, 1] on it."""
     points = front(trials)
     if not points:
         return None

@@ -1,4 +1,4 @@
-"""When a trial that came back is thrown out all the same."""
+"""The rule that rejects a trial which ran to its end."""
 
 from collections.abc import Sequence
 from statistics import median
@@ -7,15 +7,15 @@ from uniads.error import UserError
 
 
 class Rejection:
-    """Outliers among the losses of one rung: loss > median + mad_factor * MAD of the rung's earlier trials.
+    """Rejects outliers among the losses of one rung: loss > median + mad_factor * MAD of the rung's earlier trials.
 
-    MAD is the median absolute deviation from the median, unscaled; where it is 0, as when most losses are equal, nobody
-    is an outlier. NaN, infinity and a loss at chance level are found inside the training, as soon as they show; this
-    rule needs the other trials.
+    MAD is the median absolute deviation from the median, unscaled. If it is 0, as when most losses are equal, no loss
+    is an outlier. This rule compares a trial with others after its training. NaN, infinity and a loss at chance level
+    are found earlier, during the training itself.
 
     Args:
         mad_factor: above 0.
-        earlier: how many earlier trials of the rung it takes to judge; at least 3.
+        earlier: no loss is an outlier before so many trials of the rung are known; at least 3.
         max_loss: a fixed bound, in nats; None for no bound.
     """
 
@@ -29,7 +29,7 @@ class Rejection:
         self.max_loss = max_loss
 
     def reason(self, loss: float, earlier: Sequence[float]) -> str:
-        """Why the loss is out of bounds, or an empty string.
+        """Why a loss is rejected; an empty string if it is not.
 
         Args:
             loss: the trial's validation loss, finite.
@@ -39,9 +39,9 @@ class Rejection:
             return f"loss {loss:.4g} above search.rejection.max_loss {self.max_loss:.4g}"
         if len(earlier) < self.earlier:
             return ""
-        middle = median(earlier)
-        spread = median(abs(value - middle) for value in earlier)
-        bound = middle + self.mad_factor * spread
+        center = median(earlier)
+        spread = median(abs(value - center) for value in earlier)
+        bound = center + self.mad_factor * spread
         if spread == 0 or loss <= bound:
             return ""
         return f"loss {loss:.4g} above {bound:.4g}, the rung's median + {self.mad_factor:g} MAD"

@@ -1,4 +1,4 @@
-"""How many epochs each candidate of a generation gets."""
+"""Schedules: how many candidates of a generation are trained, and for how many epochs."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -10,11 +10,11 @@ from uniads.error import UserError
 
 @dataclass(frozen=True)
 class Rung:
-    """A stop on the way up.
+    """A number of epochs at which the candidates of a generation are compared.
 
     Attributes:
-        epochs: epochs that a candidate has had, in all, when it is judged here.
-        quota: how many candidates of a generation are trained to here; 0 where a generation starts above.
+        epochs: epochs that a candidate has been trained in all when it reaches this rung.
+        quota: how many candidates of a generation are trained to this rung; 0 if the generation starts at a higher one.
     """
 
     epochs: int
@@ -24,16 +24,16 @@ class Rung:
 class Schedule(ABC):
     """The rungs of every generation, lowest first.
 
-    All generations have the same rungs, so that a rung's position stands for one number of epochs in the whole search
-    and values of different budgets never meet. What may differ is how many candidates a generation brings to each.
+    All generations have the same rungs. So the position of a rung means one number of epochs in the whole search, and
+    values of different budgets are never compared. Only the quotas may differ between generations.
     """
 
     @abstractmethod
     def generation(self, number: int) -> tuple[Rung, ...]:
-        """A generation's rungs. Epochs rise strictly; quotas never rise, but for zeros at the lower end.
+        """The rungs of a generation. Epochs rise strictly. Quotas never rise, except after zeros at the lowest rungs.
 
         Args:
-            number: of the generation, from 0, whose rungs all have a quota above 0.
+            number: number of the generation, from 0. All quotas of generation 0 are above 0.
         """
 
     @property
@@ -46,7 +46,7 @@ class Schedule(ABC):
         return max(rung.quota for rung in self.generation(number))
 
     def cost(self, candidates: int) -> int:
-        """Epochs that ``candidates`` candidates cost when none is rejected and each goes on from its checkpoint."""
+        """Epochs that so many candidates cost if none is rejected and each goes on from its checkpoint."""
         epochs = number = 0
         while candidates > 0:
             reached = 0
@@ -61,9 +61,9 @@ class Schedule(ABC):
 
 @final
 class Halving(Schedule):
-    """Successive halving within a generation: only the best ``quotas[k]`` go on to ``rungs[k]`` epochs.
+    """Successive halving within a generation: only the best ``quotas[k]`` are trained to ``rungs[k]`` epochs.
 
-    Source: Jamieson and Talwalkar, arXiv:1502.07943, with quotas in place of a fixed ratio.
+    Source: Jamieson and Talwalkar, arXiv:1502.07943; quotas replace its fixed ratio.
 
     Args:
         rungs: epochs at each rung, strictly rising, above 0.
@@ -86,7 +86,7 @@ class Halving(Schedule):
 
 @final
 class Full(Schedule):
-    """Every candidate gets the whole budget; nothing is halved.
+    """One rung: every candidate is trained for the same number of epochs.
 
     Args:
         epochs: epochs of each candidate, above 0.
@@ -102,17 +102,17 @@ class Full(Schedule):
 
 @final
 class Hyperband(Schedule):
-    """Brackets of successive halving that take turns: many candidates with few epochs first, few with many at last.
+    """Brackets of successive halving, one for each generation in turn, from many short trainings to few long ones.
 
     Bracket s = s_max, ..., 0 with s_max = floor(log_eta(epochs)) is one generation. It starts
-    ceil((s_max + 1) / (s + 1) * eta^s) candidates at epochs * eta^-s epochs (rounded), and keeps one in eta
-    at every rung. Unlike in the original, a promoted candidate goes on from its checkpoint.
+    ceil((s_max + 1) / (s + 1) * eta^s) candidates at epochs * eta^-s epochs (rounded), and keeps one of eta candidates
+    at every rung. A promoted candidate goes on from its checkpoint; in the original it starts again.
 
     Source: Li et al., arXiv:1603.06560, algorithm 1.
 
     Args:
         epochs: epochs of the highest rung, above 0.
-        eta: one candidate in so many is promoted, at least 2.
+        eta: one of so many candidates is promoted; at least 2.
     """
 
     def __init__(self, epochs: int, eta: int = 3) -> None:
@@ -135,7 +135,7 @@ class Hyperband(Schedule):
 
 
 def _quota(steps: int, bracket: int, eta: int, position: int) -> int:
-    """Candidates that a bracket brings to the rung at this position; its first rung is at ``steps - bracket``."""
+    """Quota of a bracket at the rung at a position. The first rung of the bracket is at ``steps - bracket``."""
     start = -(-(steps + 1) * eta**bracket // (bracket + 1))
     halvings = position - (steps - bracket)
     return start // eta**halvings if halvings >= 0 else 0

@@ -1,4 +1,4 @@
-"""One candidate at one rung: what was asked, and what came back."""
+"""A trial: one candidate at one rung, with what came back from its evaluation."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -32,13 +32,13 @@ class Trial:
     """A candidate at a rung.
 
     Attributes:
-        candidate: the candidate's name, ``c0000`` for the first one asked.
+        candidate: the candidate's name; the first one is ``c0000``.
         genome: indices into the space.
-        overrides: the genome's spelling.
-        generation: the generation that asked for it, from 0.
+        overrides: the genome as Hydra overrides.
+        generation: number of its generation, from 0.
         rung: position of the rung in the schedule, from 0.
-        epochs: epochs that the candidate has had, in all, when this rung ends.
-        start: epochs that it had before; it goes on from its checkpoint.
+        epochs: epochs that the candidate has been trained in all when this rung ends.
+        start: epochs that it was trained before; it goes on from its checkpoint.
         seed: seed of the student's weights.
         status: how it ended.
         reason: why it was rejected or failed; empty otherwise.
@@ -64,31 +64,31 @@ class Trial:
     flops: float = 0.0
 
     def completed(self, outcome: Mapping[str, SupportsFloat], seconds: float = 0.0) -> Self:
-        """This trial with the numbers it gave."""
-        return self._ended(Status.COMPLETED, "", outcome, seconds)
+        """This trial, completed with the numbers that came back."""
+        return self._end(Status.COMPLETED, "", outcome, seconds)
 
     def rejected(self, reason: str, outcome: Mapping[str, SupportsFloat] | None = None, seconds: float = 0.0) -> Self:
-        """This trial, stopped as hopeless."""
-        return self._ended(Status.REJECTED, reason, outcome or {}, seconds)
+        """This trial, rejected as hopeless."""
+        return self._end(Status.REJECTED, reason, outcome or {}, seconds)
 
     def failed(self, reason: str, seconds: float = 0.0) -> Self:
-        """This trial, broken by an error."""
-        return self._ended(Status.FAILED, reason, {}, seconds)
+        """This trial, failed with an error."""
+        return self._end(Status.FAILED, reason, {}, seconds)
 
-    def _ended(self, status: Status, reason: str, outcome: Mapping[str, SupportsFloat], seconds: float) -> Self:
-        # Plain numbers, since NumPy's and torch's have no JSON.
+    def _end(self, status: Status, reason: str, outcome: Mapping[str, SupportsFloat], seconds: float) -> Self:
+        # JSON knows only plain numbers, not those of NumPy and torch.
         plain = {name: int(value) if isinstance(value, Integral) else float(value) for name, value in outcome.items()}
         ended = replace(self, status=status, reason=reason, outcome=plain, seconds=seconds)
         return replace(ended, flops=ended.epochs_spent * plain.get("epoch_flops", 0.0))
 
     @property
     def slot(self) -> tuple[str, int]:
-        """The candidate's name and the rung; a search has one trial for each."""
+        """The candidate's name and the rung. Both together identify a trial of a search."""
         return self.candidate, self.rung
 
     @property
     def epochs_spent(self) -> float:
-        """Epochs trained in this trial alone; earlier rungs not counted."""
+        """Epochs trained in this trial alone, without those at lower rungs."""
         whole = self.epochs if self.status is Status.COMPLETED else self.start
         return float(self.outcome.get("epochs", whole)) - self.start
 

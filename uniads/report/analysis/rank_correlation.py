@@ -8,22 +8,25 @@ from matplotlib.figure import Figure
 from uniads.report.element.figure import BLUE, create_panels, set_logarithmic
 from uniads.report.element.sheet import Sheet
 from uniads.search.account import Account
-from uniads.search.fidelity import Correlation
+from uniads.search.fidelity import RungCorrelation
 
 HALVING_NOTE = (
     "Under halving only promoted candidates reach the higher rungs; that narrows the range and lowers the correlation."
 )
 
 
-def build_rank_correlation_sheet(correlations: Sequence[Correlation]) -> Sheet:
+def build_rank_correlation_sheet(correlations: Sequence[RungCorrelation]) -> Sheet:
     """Kendall's tau and Spearman's rho between every two rungs, with 95 % bootstrap intervals."""
-    rows = [(pair.epochs, pair.final, pair.n, *astuple(pair.tau), *astuple(pair.rho)) for pair in correlations]
+    rows = [
+        (pair.lower_epochs, pair.higher_epochs, pair.n, *astuple(pair.kendall_tau), *astuple(pair.spearman_rho))
+        for pair in correlations
+    ]
     intervals = [f"{name}{end}" for name in ("tau", "rho") for end in ("", " 2.5 %", " 97.5 %")]
     columns = ("after epoch", "and epoch", "n", *intervals)
     return Sheet("rank", "Rank correlation of the loss between rungs", columns, rows)
 
 
-def draw_rank_correlation_figure(account: Account, correlations: Sequence[Correlation]) -> Figure:
+def draw_rank_correlation_figure(account: Account, correlations: Sequence[RungCorrelation]) -> Figure:
     """One panel a pair of rungs: each candidate's loss at the higher one over that at the lower pair."""
     figure, axes = create_panels(len(correlations), 3, 3.2)
     losses = {
@@ -32,11 +35,11 @@ def draw_rank_correlation_figure(account: Account, correlations: Sequence[Correl
     }
     name = account.result.measures[0].name
     for axis, pair in zip(axes, correlations, strict=True):
-        both = [candidate for candidate in losses[pair.epochs] if candidate in losses[pair.final]]
-        points = [losses[pair.epochs][c] for c in both], [losses[pair.final][c] for c in both]
+        both = [candidate for candidate in losses[pair.lower_epochs] if candidate in losses[pair.higher_epochs]]
+        points = [losses[pair.lower_epochs][c] for c in both], [losses[pair.higher_epochs][c] for c in both]
         axis.scatter(*points, s=14, color=BLUE, alpha=0.7, linewidths=0)
         if min(map(min, points)) > 0:
             set_logarithmic(axis)
-        axis.set(xlabel=f"{name} after epoch {pair.epochs}", ylabel=f"{name} after epoch {pair.final}")
-        axis.set_title(f"tau {pair.tau}, n = {pair.n}", loc="left", fontsize=9)
+        axis.set(xlabel=f"{name} after epoch {pair.lower_epochs}", ylabel=f"{name} after epoch {pair.higher_epochs}")
+        axis.set_title(f"tau {pair.kendall_tau}, n = {pair.n}", loc="left", fontsize=9)
     return figure

@@ -1,1 +1,1 @@
-"""Search algorithms behind one ask / tell contract."""
+"""Search algorithms. Each one proposes genomes (ask) and learns from ended trials (tell)."""

@@ -1,4 +1,4 @@
-"""NSGA-II: parents by tournament, uniform crossover, mutation that knows order from category."""
+"""NSGA-II: parents are chosen by tournament, children made by uniform crossover and mutation."""
 
 from collections.abc import Sequence
 from random import Random
@@ -6,8 +6,8 @@ from typing import final
 
 from uniads.error import UserError
 from uniads.search.algorithm.base import Algorithm
-from uniads.search.algorithm.variation import crossed, mutated, weights_of
-from uniads.search.pareto import survival
+from uniads.search.algorithm.variation import cross_genomes, gene_weights, mutate_gene
+from uniads.search.pareto import rank_survivors
 from uniads.search.space import Genome, SearchSpace, Weights
 from uniads.search.trial import Status, Trial
 
@@ -18,9 +18,9 @@ class NSGA2(Algorithm):
 
     Survivors are the best ``population`` of parents and offspring by (highest rung reached, front within that rung,
     crowding distance). A parent is the better of two survivors drawn at random. A child takes each gene from either
-    parent, then each gene mutates: a number steps to a neighbour, a category is drawn anew by its weight.
+    parent. Then each gene may mutate: a number steps to a neighbour, a category is drawn again by its weight.
 
-    Source: Deb et al. 2002, doi:10.1109/4235.996017; sorting and crowding by DEAP.
+    Source: Deb et al. 2002, doi:10.1109/4235.996017. DEAP sorts and computes the crowding distance.
 
     Args:
         population: survivors, at least 2.
@@ -50,22 +50,22 @@ class NSGA2(Algorithm):
 
     def tell(self, trials: Sequence[Trial]) -> None:
         completed = [trial for trial in trials if trial.status is Status.COMPLETED]
-        self.survivors = survival([*self.survivors, *completed])[: self.population]
+        self.survivors = rank_survivors([*self.survivors, *completed])[: self.population]
 
     def propose(self, rng: Random, weights: Weights | None) -> Genome:
         if not self.survivors:
             return self.space.draw(rng, weights)
-        mother, father = self._parent(rng), self._parent(rng)
-        child = crossed(mother, father, rng) if rng.random() < self.crossover else mother
-        return self.space.repair(self._mutated(child, rng, weights))
+        mother, father = self._select_parent(rng), self._select_parent(rng)
+        child = cross_genomes(mother, father, rng) if rng.random() < self.crossover else mother
+        return self.space.repair(self._mutate(child, rng, weights))
 
-    def _parent(self, rng: Random) -> Genome:
-        # Survivors stand in order, best first, so the smaller position wins the tournament.
+    def _select_parent(self, rng: Random) -> Genome:
+        # Survivors are sorted, best first, so the smaller position wins the tournament.
         return self.survivors[min(rng.randrange(len(self.survivors)) for _ in range(2))].genome
 
-    def _mutated(self, genome: Genome, rng: Random, weights: Weights | None) -> Genome:
+    def _mutate(self, genome: Genome, rng: Random, weights: Weights | None) -> Genome:
         genes = list(genome)
         for position, dimension in enumerate(self.space.dimensions):
             if rng.random() < self.mutation:
-                genes[position] = mutated(dimension, genes[position], rng, weights_of(weights, position))
+                genes[position] = mutate_gene(dimension, genes[position], rng, gene_weights(weights, position))
         return tuple(genes)

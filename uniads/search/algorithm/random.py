@@ -11,7 +11,7 @@ from uniads.search.trial import Trial
 
 @final
 class Random(Algorithm):
-    """Draws every gene evenly and learns nothing: the baseline that each algorithm has to beat.
+    """Draws every gene evenly and learns nothing. It is the baseline for all other algorithms.
 
     Source: Bergstra and Bengio, JMLR 13 (2012) 281-305.
     """

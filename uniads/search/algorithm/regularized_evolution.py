@@ -1,4 +1,4 @@
-"""Regularized evolution: the oldest dies, whatever its worth."""
+"""Regularized evolution: the oldest member of the population is removed, however good it is."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -7,25 +7,26 @@ from typing import final
 
 from uniads.error import UserError
 from uniads.search.algorithm.base import Algorithm
-from uniads.search.algorithm.variation import mutated, weights_of
-from uniads.search.pareto import survival
+from uniads.search.algorithm.variation import gene_weights, mutate_gene
+from uniads.search.pareto import rank_survivors
 from uniads.search.space import Genome, SearchSpace, Weights
 from uniads.search.trial import Status, Trial
 
 
 @final
 class RegularizedEvolution(Algorithm):
-    """Ageing evolution: the population is a queue; a child is one mutation away from the best of a random sample of it.
+    """Ageing evolution: the population is a queue. A child is a mutation of the best member of a random sample.
 
-    Every completed candidate enters the queue, and the oldest one leaves it. "Best" is the first by (highest rung
-    reached, front within that rung, crowding distance), which is the lowest loss where only the loss is measured. The
-    original adds one child at a time; here a generation is added in the order in which it was asked.
+    Every completed candidate enters the queue, and the oldest one leaves it. "Best" means first by (highest rung
+    reached, front within that rung, crowding distance); if the loss is the only measure, it is the lowest loss. The
+    original adds one child at a time. Here a whole generation is added, in the order in which it was proposed.
 
     Source: Real et al., arXiv:1802.01548, algorithm 1.
 
     Args:
-        population: length of the queue, at least 2; longer than a generation, or nobody outlives one.
-        sample: members that compete to be the parent, drawn with replacement, at least 1.
+        population: length of the queue, at least 2. It should exceed the size of a generation, or each generation
+            replaces the whole queue.
+        sample: members drawn with replacement, the best of which is the parent; at least 1.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class RegularizedEvolution(Algorithm):
 
     def tell(self, trials: Sequence[Trial]) -> None:
         self.queue.extend(trial for trial in trials if trial.status is Status.COMPLETED)
-        self._ranking = [trial.genome for trial in survival(self.queue)]
+        self._ranking = [trial.genome for trial in rank_survivors(self.queue)]
 
     def propose(self, rng: Random, weights: Weights | None) -> Genome:
         if not self._ranking:
@@ -51,5 +52,6 @@ class RegularizedEvolution(Algorithm):
         parent = self._ranking[min(rng.randrange(len(self._ranking)) for _ in range(self.sample))]
         genes = list(parent)
         position = rng.randrange(len(genes))
-        genes[position] = mutated(self.space.dimensions[position], genes[position], rng, weights_of(weights, position))
+        dimension = self.space.dimensions[position]
+        genes[position] = mutate_gene(dimension, genes[position], rng, gene_weights(weights, position))
         return self.space.repair(tuple(genes))

@@ -1,4 +1,4 @@
-"""The tree-structured Parzen estimator, by Optuna."""
+"""The tree-structured Parzen estimator (TPE), computed by Optuna."""
 
 from collections.abc import Sequence
 from random import Random
@@ -19,23 +19,25 @@ Numbers = list[float]
 
 @final
 class TPE(Algorithm):
-    """Genes are drawn where good candidates are dense and poor ones are not; several measures make good a front.
+    """Draws genes that are frequent among good candidates and rare among poor ones.
 
-    Every generation has a study of its own, in memory, with the trials told and a sampler seeded from the generation's
-    generator: proposals follow from seed, generation and trials alone, so a replay gives the same ones. Candidates of a
-    generation that are not evaluated yet count as poor (a constant liar), which spreads them. Trials of different rungs
-    never compete: a lower rung's values are shifted until every higher rung's dominate them, and rejected or failed
-    trials come last. Shrunk weights are for random draws only; the estimator learns its own.
+    With several measures, good candidates are those near the Pareto front.
+
+    Every generation has an Optuna study of its own, in memory, with all ended trials and a sampler seeded from the
+    generation's random generator. So proposals depend on seed, generation and trials alone, and a resumed search makes
+    the same ones. Candidates of a generation that are not evaluated yet count as poor (a constant liar), which spreads
+    them. Values of different rungs are never compared: those of a lower rung are shifted until every higher rung
+    dominates them, and rejected or failed trials come last. Sampling weights are used for random draws only.
 
     Source: Bergstra et al., NeurIPS 2011; Ozaki et al. 2020, doi:10.1145/3377930.3389817, for several measures.
 
     Args:
-        startup: trials told before the estimator is used, at least 1; until then genomes are drawn at random.
-        multivariate: whether genes are drawn together rather than each alone.
+        startup: ended trials that the estimator needs, at least 1. Until then genomes are drawn at random.
+        multivariate: whether the genes of a genome are drawn together; otherwise each is drawn alone.
     """
 
     patience = 20
-    """Proposals cost milliseconds here."""
+    """Fewer than for other algorithms, since each proposal takes milliseconds."""
 
     def __init__(
         self,
@@ -51,32 +53,32 @@ class TPE(Algorithm):
         self.startup = startup
         self.multivariate = multivariate
         self._distributions = {dimension.key: _distribution(space, i) for i, dimension in enumerate(space.dimensions)}
-        self._told: list[Trial] = []
+        self._ended: list[Trial] = []
         self._study: tuple[Random, optuna.Study] | None = None
 
     def tell(self, trials: Sequence[Trial]) -> None:
-        self._told.extend(trials)
+        self._ended.extend(trials)
 
     def propose(self, rng: Random, weights: Weights | None) -> Genome:
-        if len(self._told) < self.startup or not any(trial.values for trial in self._told):
+        if len(self._ended) < self.startup or not any(trial.values for trial in self._ended):
             return self.space.draw(rng, weights)
         if self._study is None or self._study[0] is not rng:
-            self._study = rng, self._started(rng)
+            self._study = rng, self._create_study(rng)
         params = self._study[1].ask(self._distributions).params
         return self.space.repair(tuple(params[dimension.key] for dimension in self.space.dimensions))
 
-    def _started(self, rng: Random) -> optuna.Study:
-        """A study that knows the trials told."""
+    def _create_study(self, rng: Random) -> optuna.Study:
+        """A study that holds all ended trials."""
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         sampler = TPESampler(
             seed=rng.getrandbits(32), n_startup_trials=0, multivariate=self.multivariate, constant_liar=True
         )
-        values = shifted(self._told)
+        values = shift_rungs(self._ended)
         study = optuna.create_study(sampler=sampler, directions=["minimize"] * len(values[0]))
-        study.add_trials([self._frozen(trial, value) for trial, value in zip(self._told, values, strict=True)])
+        study.add_trials([self._freeze(trial, value) for trial, value in zip(self._ended, values, strict=True)])
         return study
 
-    def _frozen(self, trial: Trial, values: Numbers) -> FrozenTrial:
+    def _freeze(self, trial: Trial, values: Numbers) -> FrozenTrial:
         params = {dimension.key: gene for dimension, gene in zip(self.space.dimensions, trial.genome, strict=True)}
         return create_trial(state=TrialState.COMPLETE, values=values, params=params, distributions=self._distributions)
 
@@ -88,8 +90,8 @@ def _distribution(space: SearchSpace, position: int) -> BaseDistribution:
     return CategoricalDistribution(list(range(levels)))
 
 
-def shifted(trials: Sequence[Trial]) -> list[Numbers]:
-    """Values in which each trial of a higher rung dominates each of a lower one, and these those without values."""
+def shift_rungs(trials: Sequence[Trial]) -> list[Numbers]:
+    """Values shifted so that trials of a higher rung dominate those of a lower one. Trials without any come last."""
     columns = list(zip(*(trial.values for trial in trials if trial.values), strict=True))
     worst = [max(column) for column in columns]
     spans = [max(column) - min(column) + 1 for column in columns]

@@ -1,1 +1,1 @@
-"""Recorded ledgers in place of trainings."""
+"""Recorded ledgers as objectives: a search is answered from them, and nothing is trained."""

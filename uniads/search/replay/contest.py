@@ -1,4 +1,4 @@
-"""What a search has to show after so many epochs, so that searches of different schedules can be compared."""
+"""What a search would recommend after each number of epochs. So searches with different schedules can be compared."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,20 +18,21 @@ from uniads.search.space import Genome
 from uniads.search.trial import Status, Trial
 
 GUARD = 100
-"""Candidates an epoch at most: ends a search whose trials cost nothing."""
+"""Most candidates for each epoch of the budget; it ends a search whose trials cost no epochs."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """What a search would recommend at a moment, judged at the epochs of the judge.
+    """The worth of what a search would recommend at one moment, after the epochs of the judge.
 
     Attributes:
-        epochs: spent by then, each counted once.
-        hypervolume: of the recommended candidates.
-        loss: of the one that it would pick, in nats; the loss measure's reference where none keeps to the targets.
+        epochs_spent: epochs that the search has spent, each counted once.
+        hypervolume: hypervolume of the recommended candidates.
+        loss: loss of the candidate that it would choose, in nats; the reference of the loss measure if no candidate is
+            within the targets.
     """
 
-    epochs: float
+    epochs_spent: float
     hypervolume: float
     loss: float
 
@@ -48,18 +49,18 @@ def play(
     shrinkage: Shrinkage | None = None,
     seed: int = 0,
 ) -> tuple[Result, list[Step]]:
-    """Search until the budget is spent, and say what was to be recommended after every batch.
+    """Search until the budget is spent, and judge what the search would recommend after every batch.
 
-    The recommended candidates are the Pareto front of the most epochs that any candidate has completed by then. They
-    are judged by what they are worth after ``final`` epochs, so that a search that trains for few epochs is not judged
-    by its own low-budget values. Judging costs nothing.
+    The recommended candidates are the Pareto front of the highest rung that a candidate has completed by then. They are
+    judged by their values after ``final`` epochs, not by those that the search knows after fewer epochs. Judging spends
+    no epochs.
 
     Args:
-        algorithm: a new one, with the space.
-        schedule: its rungs.
-        objective: answers trials, also at ``final`` epochs.
+        algorithm: a new algorithm with the space.
+        schedule: the rungs of the search.
+        objective: evaluates trials, also at ``final`` epochs.
         measures: what is minimised, the loss first.
-        budget: epochs; the last generation may go beyond, and its steps are left out there.
+        budget: epochs to spend. The last generation may exceed it; steps beyond it are left out.
         final: epochs at which recommendations are judged.
         rejection: as in ``search``.
         shrinkage: as in ``search``.
@@ -70,36 +71,36 @@ def play(
         max_epochs=budget, max_failures=1.0, rejection=rejection, shrinkage=shrinkage, seed=seed,
     )  # fmt: skip
     judge = _Judge(objective, tuple(measures), final)
-    return result, [step for step in _steps(result, judge) if step.epochs <= budget]
+    return result, [step for step in _steps(result, judge) if step.epochs_spent <= budget]
 
 
 def _steps(result: Result, judge: "_Judge") -> Iterator[Step]:
     spent = 0.0
-    seen: dict[int, list[Trial]] = {}
+    completed: dict[int, list[Trial]] = {}
     for _, batch in groupby(result.trials, key=lambda trial: (trial.generation, trial.rung)):
         for trial in batch:
             spent += trial.epochs_spent
             if trial.status is Status.COMPLETED:
-                seen.setdefault(trial.epochs, []).append(trial)
-        highest = seen[max(seen)] if seen else []
+                completed.setdefault(trial.epochs, []).append(trial)
+        highest = completed[max(completed)] if completed else []
         yield Step(spent, *judge(highest))
 
 
 class _Judge:
-    """Recommends candidates, and looks up what they are worth."""
+    """Chooses what to recommend, and looks up its values after the final epochs."""
 
     def __init__(self, objective: Objective, measures: tuple[Measure, ...], final: int) -> None:
         self.objective, self.measures, self.final = objective, measures, final
         self._known: dict[Genome, Mapping[str, float] | None] = {}
 
     def __call__(self, trials: Sequence[Trial]) -> tuple[float, float]:
-        """Hypervolume of what is recommended of these trials of one rung, and the loss of the pick."""
+        """Hypervolume of the candidates recommended from trials of one rung, and the loss of the chosen one."""
         measures = self.measures
         if not trials:
             return 0.0, measures[0].reference
         result = Result(tuple(trials), measures, trials[0].rung)
-        told = [self._outcome(trial) for trial in result.front]
-        values = [tuple(measure(numbers) for measure in measures) for numbers in told if numbers]
+        outcomes = [self._outcome(trial) for trial in result.front]
+        values = [tuple(measure(numbers) for measure in measures) for numbers in outcomes if numbers]
         volume = pareto.hypervolume(values, tuple(measure.reference for measure in measures))
         best = result.best
         numbers = self._outcome(best) if best else None
@@ -108,17 +109,17 @@ class _Judge:
         return volume, min(measures[0](numbers), measures[0].reference)
 
     def _outcome(self, trial: Trial) -> Mapping[str, float] | None:
-        """The numbers of a candidate after the final epochs; None where its training ends before."""
+        """The numbers of a candidate after the final epochs; None if it is rejected or fails before."""
         if trial.epochs == self.final:
             return trial.outcome
         if trial.genome not in self._known:
-            (told,) = self.objective([replace(trial, epochs=self.final, status=Status.PENDING, outcome={}, values=())])
-            self._known[trial.genome] = told.outcome if told.status is Status.COMPLETED else None
+            (ended,) = self.objective([replace(trial, epochs=self.final, status=Status.PENDING, outcome={}, values=())])
+            self._known[trial.genome] = ended.outcome if ended.status is Status.COMPLETED else None
         return self._known[trial.genome]
 
 
 def curve(steps: Sequence[Step], name: str, grid: Sequence[float] | np.ndarray, before: float) -> np.ndarray:
-    """A step function on a grid of epochs: the last step's number, and ``before`` before the first step."""
+    """An attribute of the steps as a step function on a grid of epochs; it is ``before`` until the first step."""
     values = [before, *(float(getattr(step, name)) for step in steps)]
-    at = np.searchsorted([step.epochs for step in steps], grid, side="right")
+    at = np.searchsorted([step.epochs_spent for step in steps], grid, side="right")
     return np.array(values)[at]

@@ -1,4 +1,4 @@
-"""Random forests on genes. The only file of the engine that uses scikit-learn, and only when a forest is fitted."""
+"""Random forests and polynomials on genes. scikit-learn is imported when the first one is fitted, and only here."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,14 +8,14 @@ import numpy as np
 from uniads.search.space import Genome, SearchSpace
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
-Told = Mapping[Genome, float]
-"""A number by genome."""
+NumberOf = Mapping[Genome, float]
+"""A number for each genome."""
 
 FOLDS = 5
 
 
-def encoded(space: SearchSpace, genomes: Sequence[Genome]) -> Array:
-    """Genomes as rows of numbers, (n, columns): an ordinal gene by its position, a category one-hot."""
+def encode_genomes(space: SearchSpace, genomes: Sequence[Genome]) -> Array:
+    """Genomes as rows of numbers, (n, columns): a number as the position of its value, a category one-hot."""
     genes = np.array(genomes, dtype=int).reshape(len(genomes), len(space.dimensions))
     columns = [
         genes[:, [position]] if dimension.ordinal else np.eye(len(dimension.values))[genes[:, position]]
@@ -30,18 +30,18 @@ class Forest:
     Source: Breiman 2001, doi:10.1023/A:1010933404324.
 
     Args:
-        space: of the genomes.
-        told: what to learn; equal numbers make a forest that says this number.
-        seed: of the bootstrap.
-        trees: of the forest.
+        space: space of the genomes.
+        recorded: the number of each genome. If all are equal, the forest predicts this number.
+        seed: seed of the bootstrap.
+        trees: number of trees.
     """
 
-    def __init__(self, space: SearchSpace, told: Told, seed: int = 0, trees: int = 100) -> None:
+    def __init__(self, space: SearchSpace, recorded: NumberOf, seed: int = 0, trees: int = 100) -> None:
         from sklearn.ensemble import RandomForestRegressor
 
         self.space = space
-        self.genomes = list(told)
-        self._x, self._y = encoded(space, self.genomes), np.array(list(told.values()), dtype=float)
+        self.genomes = list(recorded)
+        self._x, self._y = encode_genomes(space, self.genomes), np.array(list(recorded.values()), dtype=float)
         self._model = RandomForestRegressor(
             trees, min_samples_leaf=2, max_features=0.5, oob_score=True, random_state=seed
         )
@@ -49,20 +49,20 @@ class Forest:
 
     def predict(self, genomes: Sequence[Genome]) -> Array:
         """The learned number of each genome, (n,)."""
-        # The forest's own method spends four fifths of its time on bookkeeping for parallel jobs. The sum goes tree by
-        # tree, so that a genome's number does not depend on which others it is asked with.
-        x = encoded(self.space, genomes).astype(np.float32)
+        # The forest's own method spends most of its time on preparing parallel jobs. Summing tree by tree also makes
+        # the prediction for a genome independent of the other genomes of the call.
+        x = encode_genomes(self.space, genomes).astype(np.float32)
         total = np.zeros(len(genomes))
         for tree in self._model.estimators_:
             total += tree.predict(x, check_input=False)
         return total / len(self._model.estimators_)
 
     def errors(self) -> dict[Genome, float]:
-        """Told less predicted, by the trees that were grown without the genome (out of bag)."""
+        """Recorded minus predicted number, by the trees that were grown without the genome (out of bag)."""
         return dict(zip(self.genomes, (self._y - self._model.oob_prediction_).tolist(), strict=True))
 
-    def unseen(self) -> tuple[Array, Array]:
-        """What was told, and what a forest that did not see it predicts, by cross-validation in 5 folds; (n,) each."""
+    def cross_validate(self) -> tuple[Array, Array]:
+        """The recorded numbers, and what forests fitted without them predict, in 5 folds; (n,) each."""
         from sklearn.base import clone
         from sklearn.model_selection import KFold, cross_val_predict
 
@@ -71,14 +71,14 @@ class Forest:
 
 
 class Polynomial:
-    """A number that is a polynomial of degree 3 in the values of some genes; blocks times squared width is one.
+    """A polynomial of degree 3 in the values of some genes, such as blocks times squared width.
 
     Args:
-        values: of the genes, (n, genes), distinct rows.
-        numbers: one a row, (n,).
+        values: values of the genes, (n, genes), distinct rows.
+        numbers: the number of each row, (n,).
 
     Attributes:
-        exact: whether held-out numbers are met to one part in a million, in 5 folds.
+        exact: whether it predicts held-out numbers to one part in a million, in 5 folds.
     """
 
     def __init__(self, values: Array, numbers: Array) -> None:
@@ -90,10 +90,10 @@ class Polynomial:
         model = make_pipeline(MaxAbsScaler(), PolynomialFeatures(3), LinearRegression())
         self.exact = False
         if len(numbers) >= FOLDS:
-            unseen = cross_val_predict(model, values, numbers, cv=FOLDS)
-            self.exact = bool((abs(unseen - numbers) <= 1e-6 * abs(numbers)).all())
+            predicted = cross_val_predict(model, values, numbers, cv=FOLDS)
+            self.exact = bool((abs(predicted - numbers) <= 1e-6 * abs(numbers)).all())
         self._model = model.fit(values, numbers)
 
     def predict(self, values: Array) -> Array:
-        """The numbers of some rows, (n,)."""
+        """The number of each row, (n,)."""
         return np.asarray(self._model.predict(values), dtype=float)

@@ -1,4 +1,4 @@
-"""What a ledger does not hold, predicted from what it holds."""
+"""Predicts the outcomes of candidates that a ledger does not hold from those that it holds."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
@@ -16,10 +16,10 @@ from uniads.search.space import Genome, SearchSpace
 from uniads.search.trial import Status, Trial
 
 FEWEST = 20
-"""Candidates that it takes to learn anything."""
+"""Fewest candidates from which a forest learns."""
 
 FIXED = ("params", "flops", "epoch_flops")
-"""Numbers that no epoch changes."""
+"""Numbers that do not depend on training."""
 
 
 @dataclass(frozen=True)
@@ -27,28 +27,28 @@ class Accuracy:
     """How well a number of unseen candidates is predicted, by 5-fold cross-validation.
 
     Attributes:
-        name: of the number; ``rejected`` stands for whether a candidate is rejected inside its training.
-        epochs: of the rung.
-        n: candidates.
-        r2: explained share of the variance, at most 1; of the logarithm where the number is a loss.
-        tau: Kendall's rank correlation of prediction and record, -1 to 1.
+        name: name of the number; ``rejected`` means whether a candidate is rejected during its training.
+        epochs: epochs at the rung.
+        n: number of candidates.
+        r2: explained share of the variance, at most 1; of a loss, that of its logarithm.
+        kendall_tau: Kendall's rank correlation of prediction and record, -1 to 1.
     """
 
     name: str
     epochs: int
     n: int
     r2: float
-    tau: float
+    kendall_tau: float
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a surrogate says of one genome.
+    """What a surrogate predicts for one genome.
 
     Attributes:
         rejected: whether its training is stopped as hopeless.
-        fixed: numbers that no epoch changes.
-        trained: for each trained number, its logarithm if it is a loss and itself if not, one entry a recorded rung.
+        fixed: numbers that do not depend on training.
+        trained: for each trained number one entry for each recorded rung; of a loss, its logarithm.
     """
 
     rejected: bool
@@ -57,31 +57,30 @@ class Prediction:
 
 
 def hopeless(trial: Trial) -> bool:
-    """Whether a trial was stopped inside its training. One that ran to its end and was then thrown out has a loss."""
+    """Whether a trial was stopped during its training. A trial that was rejected after its training has a loss."""
     return trial.status is Status.REJECTED and "val_loss" not in trial.outcome
 
 
 class Surrogate:
     """Random forests on the genes of recorded candidates, one for each trained number and rung.
 
-    A loss is learned as its logarithm; between two recorded rungs predictions are interpolated over log(epochs).
-    Forests predict means, which are smoother than trainings are. With ``noise`` every genome gets the out-of-bag errors
-    of one recorded candidate, drawn by (seed, genome), the same candidate's at all rungs, so that rungs agree as much
-    as the recorded ones do. Rejection inside the training is drawn with the probability that a forest of its own gives;
-    without noise it happens where that is above one half.
+    A loss is learned as its logarithm. Between two recorded rungs, predictions are interpolated over log(epochs).
+    Forests predict means, which vary less than trainings do. With ``noise``, the out-of-bag errors of one recorded
+    candidate are added to the predictions for a genome. The candidate is drawn by (seed, genome) and is the same at all
+    rungs, so that predicted rungs correlate as recorded ones do. A further forest predicts the probability that a
+    candidate is rejected during its training. With noise the rejection is drawn, without noise it takes more than 1/2.
 
-    Numbers that no epoch changes depend on the genes under ``architecture`` alone. They are looked up where these genes
-    were recorded; else they follow from a polynomial where one is exact, and from a forest where none is.
+    Numbers that do not depend on training are predicted from the genes under ``architecture`` alone; see ``Fixed``.
 
     Source: surrogate benchmarks, Eggensperger et al., AAAI 29 (2015).
 
     Args:
-        space: of the recorded genomes.
-        trials: recorded ones; failed ones say nothing and are left out.
+        space: space of the recorded genomes.
+        trials: recorded trials; failed ones are left out.
         names: trained numbers to predict.
-        seed: of forests and noise.
-        noise: whether to add what the forests can't explain.
-        architecture: prefix of the genes that the fixed numbers depend on; all genes where none has it.
+        seed: seed of the forests and the noise.
+        noise: whether to add recorded errors to the predictions.
+        architecture: prefix of the keys of the architecture's genes; if no key has it, all genes count.
 
     Raises:
         UserError: fewer than 20 candidates have a trained number at a rung.
@@ -102,67 +101,66 @@ class Surrogate:
         self.seed, self.noise = seed, noise
         self.rungs = sorted({trial.epochs for trial in rows if not hopeless(trial)})
         self._forests = {
-            (name, rung): Forest(space, _told(rows, name, rung), seed) for name in names for rung in self.rungs
+            (name, rung): Forest(space, _training_data(rows, name, rung), seed) for name in names for rung in self.rungs
         }
-        self._errors = self._aligned_errors()
+        self._errors = self._collect_errors()
         stopped = {trial.genome for trial in rows if hopeless(trial)}
         self._rejected = Forest(space, {trial.genome: float(trial.genome in stopped) for trial in rows}, seed)
-        self._fixed = {
-            name: Fixed(space, _recorded(rows, name), architecture, seed) for name in FIXED if _recorded(rows, name)
-        }
+        recorded = {name: _recorded_numbers(rows, name) for name in FIXED}
+        self._fixed = {name: Fixed(space, numbers, architecture, seed) for name, numbers in recorded.items() if numbers}
         self._known: dict[Genome, Prediction] = {}
 
-    def reseeded(self, seed: int) -> Self:
-        """The same forests with other noise."""
+    def reseed(self, seed: int) -> Self:
+        """A surrogate with the same forests and other noise."""
         other = copy(self)
         other.seed, other._known = seed, {}
         return other
 
     def predict(self, genomes: Sequence[Genome]) -> list[Prediction]:
-        """One prediction a genome; it depends on the genome and the seed alone."""
+        """A prediction for each genome. It depends on the genome and the seed alone."""
         new = [genome for genome in dict.fromkeys(genomes) if genome not in self._known]
         if new:
             means = {key: forest.predict(new) for key, forest in self._forests.items()}
             chances = self._rejected.predict(new)
             fixed = {name: known.predict(new) for name, known in self._fixed.items()}
             for at, genome in enumerate(new):
-                mine = {name: float(numbers[at]) for name, numbers in fixed.items()}
-                rejected, trained = self._drawn(genome, chances[at], {key: mean[at] for key, mean in means.items()})
-                self._known[genome] = Prediction(rejected, mine, trained)
+                own_fixed = {name: float(numbers[at]) for name, numbers in fixed.items()}
+                rejected, trained = self._draw(genome, chances[at], {key: mean[at] for key, mean in means.items()})
+                self._known[genome] = Prediction(rejected, own_fixed, trained)
         return [self._known[genome] for genome in genomes]
 
     @property
     def origins(self) -> dict[str, str]:
-        """Where each number that no epoch changes comes from."""
+        """How each number that does not depend on training is found."""
         return {name: known.origin for name, known in self._fixed.items()}
 
     def fixed(self, name: str, genome: Genome) -> float:
-        """A number of a genome that no epoch changes."""
+        """A number of a genome that does not depend on training."""
         return self._fixed[name].predict([genome])[0]
 
     def numbers(self, prediction: Prediction, epochs: int) -> dict[str, float]:
-        """The predicted numbers after so many epochs, marked by ``surrogate``.
+        """The predicted numbers after some epochs, with the mark ``surrogate: 1.0``.
 
         Raises:
-            UserError: the ledger has no rung on one side of it.
+            UserError: the epochs are fewer than at the lowest recorded rung, or more than at the highest one.
         """
         if not self.rungs[0] <= epochs <= self.rungs[-1]:
             raise UserError(
                 f"the ledger was recorded at {self.rungs} epochs and can't answer for {epochs}; choose rungs between "
                 f"{self.rungs[0]} and {self.rungs[-1]}"
             )
-        found = dict(prediction.fixed)
+        numbers = dict(prediction.fixed)
         for name, values in prediction.trained.items():
             value = float(np.interp(log(epochs), np.log(self.rungs), values))
-            found[name] = exp(value) if _is_loss(name) else value
-        return {**found, "surrogate": 1.0}
+            numbers[name] = exp(value) if _is_loss(name) else value
+        return {**numbers, "surrogate": 1.0}
 
     def accuracy(self) -> list[Accuracy]:
-        """How good the forests are."""
+        """The accuracy of each forest."""
         forests = {**self._forests, ("rejected", self.rungs[0]): self._rejected}
-        return [_accuracy(name, rung, forest) for (name, rung), forest in forests.items()]
+        return [_measure_accuracy(name, rung, forest) for (name, rung), forest in forests.items()]
 
-    def _drawn(
+    def _draw(
         self, genome: Genome, chance: float, means: Mapping[tuple[str, int], float]
     ) -> tuple[bool, dict[str, tuple[float, ...]]]:
         """Whether a genome is rejected, and its trained numbers at all rungs."""
@@ -172,37 +170,37 @@ class Surrogate:
         names = dict.fromkeys(name for name, _ in means)
         return rejected, {name: tuple(means[name, rung] + errors[name, rung] for rung in self.rungs) for name in names}
 
-    def _aligned_errors(self) -> list[dict[tuple[str, int], float]]:
+    def _collect_errors(self) -> list[dict[tuple[str, int], float]]:
         """The out-of-bag errors of each candidate that completed all rungs."""
         errors = {key: forest.errors() for key, forest in self._forests.items()}
-        everywhere = set.intersection(*(set(found) for found in errors.values())) if errors else set()
-        return [{key: found[genome] for key, found in errors.items()} for genome in sorted(everywhere)]
+        everywhere = set.intersection(*map(set, errors.values())) if errors else set()
+        return [{key: of_forest[genome] for key, of_forest in errors.items()} for genome in sorted(everywhere)]
 
 
 def _is_loss(name: str) -> bool:
     return name.endswith("loss")
 
 
-def _told(rows: Sequence[Trial], name: str, rung: int) -> dict[Genome, float]:
-    """A trained number at a rung as the forest learns it."""
-    told = {row.genome: float(row.outcome[name]) for row in rows if row.epochs == rung and name in row.outcome}
-    if len(told) < FEWEST:
+def _training_data(rows: Sequence[Trial], name: str, rung: int) -> dict[Genome, float]:
+    """The recorded values of a trained number at a rung, as a forest learns them."""
+    recorded = {row.genome: float(row.outcome[name]) for row in rows if row.epochs == rung and name in row.outcome}
+    if len(recorded) < FEWEST:
         raise UserError(
-            f"the ledger has {name!r} of {len(told)} candidates at {rung} epochs, a surrogate needs {FEWEST}; "
+            f"the ledger has {name!r} of {len(recorded)} candidates at {rung} epochs, a surrogate needs {FEWEST}; "
             "record more candidates, or with larger quotas"
         )
-    return {genome: log(number) if _is_loss(name) else number for genome, number in told.items()}
+    return {genome: log(number) if _is_loss(name) else number for genome, number in recorded.items()}
 
 
-def _recorded(rows: Sequence[Trial], name: str) -> dict[Genome, float]:
+def _recorded_numbers(rows: Sequence[Trial], name: str) -> dict[Genome, float]:
     return {row.genome: float(row.outcome[name]) for row in rows if name in row.outcome}
 
 
-def _accuracy(name: str, rung: int, forest: Forest) -> Accuracy:
+def _measure_accuracy(name: str, rung: int, forest: Forest) -> Accuracy:
     from scipy.stats import kendalltau
 
-    told, predicted = forest.unseen()
-    spread = float(((told - told.mean()) ** 2).sum())
-    r2 = 1 - float(((told - predicted) ** 2).sum()) / spread if spread else 1.0
-    tau = float(kendalltau(told, predicted).statistic) if spread else 1.0
-    return Accuracy(name, rung, len(told), r2, tau)
+    recorded, predicted = forest.cross_validate()
+    spread = float(((recorded - recorded.mean()) ** 2).sum())
+    r2 = 1 - float(((recorded - predicted) ** 2).sum()) / spread if spread else 1.0
+    kendall_tau = float(kendalltau(recorded, predicted).statistic) if spread else 1.0
+    return Accuracy(name, rung, len(recorded), r2, kendall_tau)
