@@ -113,16 +113,12 @@ def test_an_algorithm_that_cannot_be_replayed_is_told_so() -> None:
         made.append(seed)
         return Walk(space, len(made))
 
-    with pytest.raises(
-        AssertionError, match=r"goes on from its ledger ends as if it had not been\. It raised UserError"
-    ):
+    with pytest.raises(AssertionError, match=r"ends as if it had not been\. It raised UserError"):
         algorithm.judge([algorithm.can_be_replayed], make)
 
 
 def test_algorithms_are_judged_without_torch() -> None:
-    code = (
-        "import sys; from uniads.testing import check_algorithm; print('torch' in sys.modules, 'pytest' in sys.modules)"
-    )
+    code = "from uniads.testing import check_algorithm; import sys; print({'torch', 'pytest'} & {*sys.modules})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 
