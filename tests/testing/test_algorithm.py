@@ -24,7 +24,7 @@ class Walk(Algorithm):
         if self.last is None:
             return genome
         position = rng.randrange(len(genome))
-        return self.space.repaired((*self.last[:position], genome[position], *self.last[position + 1 :]))
+        return self.space.repair((*self.last[:position], genome[position], *self.last[position + 1 :]))
 
     def tell(self, trials: Sequence[Trial]) -> None:
         if trials:

@@ -106,7 +106,7 @@ def asks_for_legal_admitted_and_new_genomes(make: Make) -> None:
     require(len(asked) == len(set(asked)), f"{name} must ask for no genome twice")
     require(len(asked) == 48, f"{name} must ask for as many genomes as are wanted, got {len(asked)} of 48")
     for genome in asked:
-        require(space.repaired(genome) == genome, f"{name} must ask for legal genomes only, got {genome}")
+        require(space.repair(genome) == genome, f"{name} must ask for legal genomes only, got {genome}")
         require(space.admits(genome), f"{name} must ask for admitted genomes only, got {genome}")
 
 
