@@ -58,7 +58,8 @@ def test_groups_packages_and_tests_share_names() -> None:
     packages = folders(PACKAGE)
     assert set(SHARED) <= packages
     assert set(SHARED) <= folders(conf_dir())
-    assert packages == {*SHARED, "bridge", "command", "export", "learner", "report", "teacher", "terminal", "training"}
+    others = {"bridge", "command", "export", "learner", "report", "teacher", "terminal", "testing", "training"}
+    assert packages == {*SHARED, *others}
     named = packages | {module.stem for module in PACKAGE.glob("*.py")} | folders(conf_dir())
     assert {name for name in folders(ROOT / "tests") if not name.startswith(".")} <= named
 

@@ -12,7 +12,7 @@ from uniads.distance.correlation import Correlation
 from uniads.distance.cosine import Cosine
 from uniads.distance.euclid import Euclid
 from uniads.distance.hard import Hard
-from uniads.distance.kl import Kl
+from uniads.distance.kl import KL
 from uniads.distance.l1 import L1
 from uniads.distance.l2 import L2
 from uniads.distance.pearson import Pearson
@@ -71,12 +71,12 @@ def test_kl_of_worked_logits() -> None:
     # Teacher (3/4, 1/4), student (1/2, 1/2): the mean with a second, equal pair halves it.
     student, teacher = tensor([7, 7], [1, 2]), tensor([math.log(3), 0], [1, 2])
     expected = (0.75 * math.log(1.5) + 0.25 * math.log(0.5)) / 2
-    assert Kl()(student, teacher).item() == exactly(expected)
+    assert KL()(student, teacher).item() == exactly(expected)
 
 
 def test_kl_goes_from_the_teacher_to_the_student() -> None:
     student, teacher = tensor([0.0, 0.0]), tensor([math.log(3), 0])
-    assert Kl()(teacher, student).item() == exactly(0.5 * math.log(2 / 3) + 0.5 * math.log(2))
+    assert KL()(teacher, student).item() == exactly(0.5 * math.log(2 / 3) + 0.5 * math.log(2))
 
 
 def test_kl_sums_over_channels_and_averages_over_batch_and_positions(student: Tensor, teacher: Tensor) -> None:
@@ -84,13 +84,13 @@ def test_kl_sums_over_channels_and_averages_over_batch_and_positions(student: Te
     expected = mean(
         [divergence(softmax(teacher[n, :, h, w].tolist()), softmax(student[n, :, h, w].tolist())) for n, h, w in at]
     )
-    assert Kl()(student, teacher).item() == exactly(expected)
+    assert KL()(student, teacher).item() == exactly(expected)
 
 
 def test_kl_of_probabilities_is_kl_of_their_logits(student: Tensor, teacher: Tensor) -> None:
     for factor in (1.0, 0.25):  # the 1/τ of a node
-        value = Kl().on((1,))(factor * student.softmax(1), factor * teacher.softmax(1))
-        assert value.item() == exactly(Kl()(student, teacher).item())
+        value = KL().on((1,))(factor * student.softmax(1), factor * teacher.softmax(1))
+        assert value.item() == exactly(KL()(student, teacher).item())
 
 
 def test_kl_over_positions_averages_over_batch_and_channels(student: Tensor, teacher: Tensor) -> None:
@@ -98,21 +98,21 @@ def test_kl_over_positions_averages_over_batch_and_channels(student: Tensor, tea
     expected = mean(
         [divergence(softmax(p[n, c].tolist()), softmax(q[n, c].tolist())) for n in range(3) for c in range(4)]
     )
-    value = Kl(simplex=(2, 3))(q.softmax(2).view_as(student), p.softmax(2).view_as(teacher))
+    value = KL(simplex=(2, 3))(q.softmax(2).view_as(student), p.softmax(2).view_as(teacher))
     assert value.item() == exactly(expected)
 
 
 def test_kl_over_the_batch_averages_over_all_other_axes(student: Tensor, teacher: Tensor) -> None:
     p, q = teacher.flatten(1), student.flatten(1)
     expected = mean([divergence(softmax(p[:, i].tolist()), softmax(q[:, i].tolist())) for i in range(40)])
-    assert Kl(simplex=[0])(student.softmax(0), teacher.softmax(0)).item() == exactly(expected)
+    assert KL(simplex=[0])(student.softmax(0), teacher.softmax(0)).item() == exactly(expected)
 
 
 def test_kl_of_distributions_with_zeros() -> None:
     half, first = tensor([0.5, 0.5, 0]), tensor([1, 0, 0])
-    assert Kl((1,))(half, first).item() == exactly(math.log(2))
+    assert KL((1,))(half, first).item() == exactly(math.log(2))
     # The student excludes a class of the teacher: infinite in theory, the floor of 1e-25 makes it large and finite.
-    assert Kl((1,))(first, half).item() == pytest.approx(0.5 * math.log(0.5) + 0.5 * math.log(0.5e25), abs=1e-6)
+    assert KL((1,))(first, half).item() == pytest.approx(0.5 * math.log(0.5) + 0.5 * math.log(0.5e25), abs=1e-6)
 
 
 def test_hard_is_the_students_surprise_at_the_teachers_class() -> None:
@@ -192,13 +192,13 @@ def test_what_does_not_vary_counts_as_uncorrelated() -> None:
 @pytest.mark.parametrize("axes", [(), (1, 1)])
 def test_a_simplex_without_axes_or_with_one_twice_is_refused(axes: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"simplex must name one or more different axes, got \("):
-        Kl(simplex=axes)
+        KL(simplex=axes)
 
 
 @pytest.mark.parametrize("axes", [(2,), (-1,), (1, 3)])
 def test_a_simplex_over_axes_that_are_not_there_is_refused(axes: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"simplex must name axes from 0 to 1 of shape \(1, 2\), got"):
-        Kl(axes)(tensor([1, 2]), tensor([1, 2]))
+        KL(axes)(tensor([1, 2]), tensor([1, 2]))
 
 
 def test_euclid_is_the_mean_length_of_the_difference() -> None:

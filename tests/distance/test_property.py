@@ -11,7 +11,7 @@ from uniads.distance.base import Distance
 from uniads.distance.correlation import Correlation
 from uniads.distance.cosine import Cosine
 from uniads.distance.hard import Hard
-from uniads.distance.kl import Kl
+from uniads.distance.kl import KL
 from uniads.distance.l1 import L1
 from uniads.distance.l2 import L2
 from uniads.distance.pearson import Pearson
@@ -20,7 +20,7 @@ from uniads.distance.smooth_l1 import SmoothL1
 some = settings(deadline=None, max_examples=40, derandomize=True)
 every_distance = pytest.mark.parametrize(
     "distance",
-    [L1(), L2(), SmoothL1(), Kl(), Kl((1,)), Kl((0,)), Hard(), Hard((1,)), Cosine(), Pearson(), Correlation()],
+    [L1(), L2(), SmoothL1(), KL(), KL((1,)), KL((0,)), Hard(), Hard((1,)), Cosine(), Pearson(), Correlation()],
     ids=lambda d: f"{type(d).__name__}-{getattr(d, 'simplex', None)}",
 )
 Pair = tuple[Tensor, Tensor]
@@ -69,12 +69,12 @@ def test_it_is_never_negative_not_even_at_equality_in_float32(distance: Distance
 
 
 @pytest.mark.parametrize(
-    "distance", [L1(), L2(), SmoothL1(), Kl(), Cosine(), Pearson(), Correlation()], ids=lambda d: type(d).__name__
+    "distance", [L1(), L2(), SmoothL1(), KL(), Cosine(), Pearson(), Correlation()], ids=lambda d: type(d).__name__
 )
 @some
 @given(pair=pairs())
 def test_it_is_zero_at_equality_and_positive_elsewhere(distance: Distance, pair: Pair) -> None:
-    student, teacher = pair if isinstance(distance, Kl) else (LONG * x for x in pair)
+    student, teacher = pair if isinstance(distance, KL) else (LONG * x for x in pair)
     assert distance(teacher, teacher) < 1e-6
     assert distance(student, teacher) > 1e-6
 
@@ -84,8 +84,8 @@ def test_it_is_zero_at_equality_and_positive_elsewhere(distance: Distance, pair:
 def test_kl_of_distributions_is_zero_at_equality_and_positive_elsewhere(pair: Pair) -> None:
     for axis in (0, 1):
         student, teacher = (x.softmax(axis) for x in pair)
-        assert Kl((axis,))(teacher, teacher) < 1e-9
-        assert Kl((axis,))(student, teacher) > 0
+        assert KL((axis,))(teacher, teacher) < 1e-9
+        assert KL((axis,))(student, teacher) > 0
 
 
 @some
@@ -102,14 +102,14 @@ def test_hard_needs_nothing_but_the_teachers_best_class(pair: Pair) -> None:
 def test_hard_is_the_distance_to_a_teacher_who_is_certain(pair: Pair) -> None:
     student, teacher = pair
     certain = torch.zeros_like(teacher).scatter_(1, teacher.argmax(1, keepdim=True), 1e3)
-    torch.testing.assert_close(Hard()(student, teacher), Kl()(student, certain))
+    torch.testing.assert_close(Hard()(student, teacher), KL()(student, certain))
 
 
 @some
 @given(pair=pairs(), shift=st.floats(-50, 50))
 def test_kl_and_hard_ignore_a_shift_of_the_logits(pair: Pair, shift: float) -> None:
     student, teacher = pair
-    for distance in (Kl(), Hard()):
+    for distance in (KL(), Hard()):
         torch.testing.assert_close(distance(student + shift, teacher - shift), distance(student, teacher))
 
 
@@ -117,7 +117,7 @@ def test_kl_and_hard_ignore_a_shift_of_the_logits(pair: Pair, shift: float) -> N
 @given(pair=pairs(), factor=st.floats(0.01, 100))
 def test_kl_of_distributions_ignores_a_common_factor(pair: Pair, factor: float) -> None:
     student, teacher = ((x / 4).softmax(1) for x in pair)  # all above the floor of 1e-25, times the factor too
-    torch.testing.assert_close(Kl((1,))(factor * student, factor * teacher), Kl((1,))(student, teacher))
+    torch.testing.assert_close(KL((1,))(factor * student, factor * teacher), KL((1,))(student, teacher))
 
 
 @some

@@ -255,14 +255,14 @@ def note_the_draw(distiller: Any) -> None:
     """Keep what CRD's formula needs beside knowledge: the memories before the step, and which negatives were drawn."""
     term = distiller.nodes["crd"]
     distiller.before = {name: getattr(term, name).clone() for name in ("memory_s", "memory_t")}
-    draw = type(term)._drawn
+    draw = type(term)._draw_negatives
 
     def noted(b: Batch) -> Tensor:
         negatives = draw(term, b)
         distiller.columns = torch.cat([b.index[:, None], negatives], 1)
         return negatives
 
-    term._drawn = noted
+    term._draw_negatives = noted
 
 
 @pytest.mark.parametrize("name", FORMULAS)
@@ -296,10 +296,10 @@ def test_a_regressor_goes_by_the_ratio_of_the_sizes(
 
 
 def test_semckd_has_the_size_of_the_authors() -> None:
-    from uniads.distiller.semckd import Semckd
+    from uniads.distiller.semckd import SemCKD
 
     maps = tuple(torch.zeros(2, c, 8, 8, device="meta") for c in (32, 64, 128, 256))
     known = Knowledge(maps, torch.zeros(2, 256), torch.zeros(2, 100))
-    term = Semckd()
+    term = SemCKD()
     term.adapt(context_of(known, known, batch_size=64))
     assert sum(p.numel() for p in term.parameters()) == 10_233_632

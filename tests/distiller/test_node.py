@@ -9,21 +9,21 @@ from torch.nn import functional as F
 
 from uniads.distance.base import Distance
 from uniads.distance.cosine import Cosine
-from uniads.distance.kl import Kl
+from uniads.distance.kl import KL
 from uniads.distance.l1 import L1
 from uniads.distance.l2 import L2
 from uniads.distiller.node import Node
 from uniads.knowledge import Knowledge
 from uniads.transform.base import Transform
 from uniads.transform.batch import Batch as Flat
-from uniads.transform.bmm import Bmm
+from uniads.transform.bmm import BMM
 from uniads.transform.drop import Drop
 from uniads.transform.identity import Identity
 from uniads.transform.mask import Mask
-from uniads.transform.mm import Mm
+from uniads.transform.mm import MM
 from uniads.transform.norm_c import NormC
 from uniads.transform.pow2 import Pow2
-from uniads.transform.relu import Relu
+from uniads.transform.relu import ReLU
 from uniads.transform.satt import Satt
 from uniads.transform.softmax_c import SoftmaxC
 from uniads.transform.tanh import Tanh
@@ -45,11 +45,11 @@ def kd(s: Tensor, t: Tensor, tau: float) -> Tensor:
 
 
 FORMULAS: list[tuple[str, list[Transform], Distance, Callable[[Tensor, Tensor, float], Tensor]]] = [
-    ("logits", [], Kl(), kd),
+    ("logits", [], KL(), kd),
     ("logits", [Tanh()], L2(), lambda s, t, tau: ((s.tanh() - t.tanh()) / tau).pow(2).mean()),
     ("embedding", [], L1(), lambda s, t, tau: ((s - t) / tau).abs().mean()),
     ("embedding", [Pow2()], L2(), lambda s, t, tau: ((s**2 - t**2) / tau).pow(2).mean()),
-    ("feature", [Relu(), Flat()], L1(), lambda s, t, tau: ((s.relu() - t.relu()) / tau).abs().mean()),
+    ("feature", [ReLU(), Flat()], L1(), lambda s, t, tau: ((s.relu() - t.relu()) / tau).abs().mean()),
     (
         "feature",
         [NormC()],
@@ -98,7 +98,7 @@ def test_equal_shapes_get_no_adapter() -> None:
         assert not list(node.parameters())
 
 
-@pytest.mark.parametrize("steps", [[Mm()], [Flat(), Mm()]])
+@pytest.mark.parametrize("steps", [[MM()], [Flat(), MM()]])
 def test_other_channels_need_no_adapter_where_the_view_has_one_shape(steps: list[Transform]) -> None:
     node = Node("feature", L2(), chain(*steps))
     node.adapt(knowledge(0, channels=4), knowledge(1, channels=6))
@@ -114,7 +114,7 @@ def test_other_channels_need_no_adapter_where_the_view_has_one_shape(steps: list
         ("embedding", knowledge(0, vector=5), knowledge(1, vector=7), (7, 5)),
     ],
 )
-@pytest.mark.parametrize("steps", [[], [Tanh()], [Relu(), Flat()], [Bmm()]])
+@pytest.mark.parametrize("steps", [[], [Tanh()], [ReLU(), Flat()], [BMM()]])
 def test_other_shapes_get_an_adapter_from_the_students_channels_to_the_teachers(
     source: str, student: Knowledge, teacher: Knowledge, shape: tuple[int, ...], steps: list[Transform]
 ) -> None:
@@ -131,7 +131,7 @@ def test_the_teachers_side_gets_no_gradient() -> None:
     student, teacher = knowledge(0), knowledge(1)
     student.logits.requires_grad_()
     teacher.logits.requires_grad_()
-    Node("logits", Kl(), {}, tau=4)(student, teacher).backward()
+    Node("logits", KL(), {}, tau=4)(student, teacher).backward()
     assert student.logits.grad is not None
     assert teacher.logits.grad is None
 
@@ -179,18 +179,18 @@ def test_a_softmax_makes_distributions_for_kl_also_through_an_identity() -> None
     p, q = teacher.logits.softmax(1), student.logits.softmax(1)
     wanted = (p * (p / q).log()).sum(1).mean()
     for steps in ([SoftmaxC()], [SoftmaxC(), Identity()], [Identity(), SoftmaxC(), Identity()]):
-        torch.testing.assert_close(Node("logits", Kl(), chain(*steps))(student, teacher), wanted)
+        torch.testing.assert_close(Node("logits", KL(), chain(*steps))(student, teacher), wanted)
 
 
 def test_a_softmax_that_is_not_last_makes_none() -> None:
     student, teacher = knowledge(0), knowledge(1)
-    term = Node("logits", Kl(), chain(SoftmaxC(), Pow2()))(student, teacher)
+    term = Node("logits", KL(), chain(SoftmaxC(), Pow2()))(student, teacher)
     torch.testing.assert_close(term, kd(student.logits.softmax(1) ** 2, teacher.logits.softmax(1) ** 2, 1.0))
 
 
 def test_identities_cost_nothing_and_are_not_counted_as_steps() -> None:
     assert len(Node("logits", L2(), chain(Identity(), Tanh(), Identity())).transform) == 1
-    Node("logits", L2(), {str(i): step for i, step in enumerate([Tanh(), Identity(), Relu(), Identity(), Pow2()])})
+    Node("logits", L2(), {str(i): step for i, step in enumerate([Tanh(), Identity(), ReLU(), Identity(), Pow2()])})
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_identities_cost_nothing_and_are_not_counted_as_steps() -> None:
         ({"weight": -0.5}, "weight of the logits node must be 0 or more and finite, got -0.5"),
         ({"weight": float("nan")}, "weight of the logits node must be 0 or more and finite, got nan"),
         ({"weight": float("inf")}, "must be 0 or more and finite"),
-        ({"transform": chain(Tanh(), Relu(), Pow2(), Tanh())}, "at most three transforms, got 4"),
+        ({"transform": chain(Tanh(), ReLU(), Pow2(), Tanh())}, "at most three transforms, got 4"),
         ({"transform": chain(Satt())}, r"Satt can't come first: it takes rank \[3, 4\], got rank 2"),
         ({"source": "feature", "transform": chain(Flat(), Satt())}, "Satt can't come after Batch"),
     ],

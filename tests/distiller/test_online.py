@@ -12,8 +12,8 @@ from tests.model.nets import Plain
 from uniads import build
 from uniads.distiller.composed import Composed
 from uniads.distiller.context import knowledge_of
-from uniads.distiller.dml import Dml
-from uniads.distiller.one import One
+from uniads.distiller.dml import DML
+from uniads.distiller.one import ONE
 from uniads.distiller.term import Term
 from uniads.knowledge import Batch
 from uniads.model.base import Network
@@ -66,7 +66,7 @@ def same(one: list[Tensor], other: list[Tensor]) -> None:
 
 @pytest.mark.parametrize("peers", [1, 2])
 def test_dml_is_its_formula(peers: int) -> None:
-    student, term, images = precise(Dml(weight=0.7, peers=peers))
+    student, term, images = precise(DML(weight=0.7, peers=peers))
     everyone = [student, *term.peers]
     z = [one(images.image).logits for one in everyone]
     p = [logits.softmax(1) for logits in z]
@@ -84,14 +84,14 @@ def test_dml_is_its_formula(peers: int) -> None:
 
 
 def test_peers_that_agree_with_the_student_leave_their_cross_entropy() -> None:
-    student, term = ready(Dml())
+    student, term = ready(DML())
     term.peers[0].load_state_dict(student.state_dict())
     known = student(batch().image)
     assert term(known, known, batch()).item() == pytest.approx(F.cross_entropy(known.logits, batch().label).item())
 
 
 def test_one_is_its_formula() -> None:
-    student, term, images = precise(One(weight=0.7, branches=3, tau=2.0, ramp=0.5))
+    student, term, images = precise(ONE(weight=0.7, branches=3, tau=2.0, ramp=0.5))
     term.set_epoch(1, 8)
     known = student(images.image)
     value = term(known, known, images)
@@ -112,20 +112,20 @@ def test_one_is_its_formula() -> None:
     ("epoch", "epochs", "rise"), [(0, 300, exp(-5)), (40, 300, exp(-5 / 4)), (80, 300, 1.0), (299, 300, 1.0)]
 )
 def test_the_ramp_is_the_codes_80_of_300_epochs(epoch: int, epochs: int, rise: float) -> None:
-    term = One()
+    term = ONE()
     term.set_epoch(epoch, epochs)
     assert term.rise == pytest.approx(rise)
 
 
 def test_branches_that_agree_with_the_student_leave_twice_its_cross_entropy() -> None:
-    student, term = ready(One(branches=2))
+    student, term = ready(ONE(branches=2))
     term.branches[0].load_state_dict(student.tail().state_dict())
     known = student(batch().image)
     wanted = 2 * F.cross_entropy(known.logits, batch().label).item()
     assert term(known, known, batch()).item() == pytest.approx(wanted, rel=1e-5)
 
 
-@pytest.mark.parametrize("term", [One(), Dml()], ids=["one", "dml"])
+@pytest.mark.parametrize("term", [ONE(), DML()], ids=["one", "dml"])
 @pytest.mark.parametrize("images", [1, 3])
 def test_small_batches_and_autocast_are_finite(term: Term, images: int) -> None:
     student, term = ready(type(term)())
@@ -138,7 +138,7 @@ def test_small_batches_and_autocast_are_finite(term: Term, images: int) -> None:
         assert all(bool(gradient.isfinite().all()) for gradient in gradients(value, student, term))
 
 
-@pytest.mark.parametrize("kind", [One, Dml])
+@pytest.mark.parametrize("kind", [ONE, DML])
 def test_all_beside_the_student_trains_and_nothing_of_it_is_the_students(kind: type[Term]) -> None:
     student, term = ready(kind())
     known = student(batch().image)
@@ -148,16 +148,16 @@ def test_all_beside_the_student_trains_and_nothing_of_it_is_the_students(kind: t
 
 
 def test_peers_and_branches_start_from_other_weights() -> None:
-    student, term = ready(Dml(peers=2))
+    student, term = ready(DML(peers=2))
     weights = [one.conv1.weight for one in (student, *term.peers)]
     assert len({weight.sum().item() for weight in weights}) == 3
 
 
 def test_their_forward_passes_are_counted() -> None:
     image = torch.zeros(1, 1, 8, 8)
-    student, dml = ready(Dml(peers=2))
+    student, dml = ready(DML(peers=2))
     assert dml.flops == 2 * forward_flops(student, image)
-    student, one = ready(One(branches=3))
+    student, one = ready(ONE(branches=3))
     before = student.eval()(image).features[-2]
     assert one.flops == 2 * forward_flops(student.tail(), before) > 0
     assert Composed(one=one).flops == one.flops
@@ -178,17 +178,17 @@ def test_a_traced_network_has_no_branches_and_says_so() -> None:
     student = traced()
     known = knowledge_of(student, torch.zeros(2, 1, 32, 32))
     with pytest.raises(ValueError, match="Tapped can't be split before its last stage; choose a network of the zoo"):
-        One().adapt(context_of(known, None, student=student, build=traced))
+        ONE().adapt(context_of(known, None, student=student, build=traced))
 
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (lambda: One(branches=1), r"distiller\.one\.branches must be at least 2, .* got 1"),
-        (lambda: One(tau=0.0), r"distiller\.one\.tau must be above 0, got 0"),
-        (lambda: One(ramp=1.5), r"distiller\.one\.ramp must be a share .* got 1\.5"),
-        (lambda: Dml(peers=0), r"distiller\.dml\.peers must be at least 1, got 0"),
-        (lambda: Dml(weight=-1.0), "0 or more and finite, got -1"),
+        (lambda: ONE(branches=1), r"distiller\.one\.branches must be at least 2, .* got 1"),
+        (lambda: ONE(tau=0.0), r"distiller\.one\.tau must be above 0, got 0"),
+        (lambda: ONE(ramp=1.5), r"distiller\.one\.ramp must be a share .* got 1\.5"),
+        (lambda: DML(peers=0), r"distiller\.dml\.peers must be at least 1, got 0"),
+        (lambda: DML(weight=-1.0), "0 or more and finite, got -1"),
     ],
 )
 def test_values_that_are_none_are_refused(wrong: object, message: str) -> None:

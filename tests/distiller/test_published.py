@@ -147,14 +147,14 @@ def test_crd_draws_each_negative_once_from_other_classes_that_are_trained_on() -
     label[label == 3] = -1
     distiller = adapted("crd", *networks(), label=label)
     crd = distiller.nodes["crd"]
-    drawn = crd._drawn(batches()[0])
+    drawn = crd._draw_negatives(batches()[0])
     assert drawn.shape == (SIZE, crd.k)
     assert crd.k == (label >= 0).sum() - label[label >= 0].bincount().max()
     for own, row in zip(batches()[0].label, drawn, strict=True):
         assert len(row.unique()) == crd.k
         assert not (label[row] == own).any()
         assert (label[row] >= 0).all()
-    assert not torch.equal(crd._drawn(batches()[0]), drawn)
+    assert not torch.equal(crd._draw_negatives(batches()[0]), drawn)
 
 
 def test_crd_keeps_its_first_z_and_moves_only_the_rows_of_the_batch() -> None:

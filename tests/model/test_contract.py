@@ -1,6 +1,5 @@
 """What every network of the zoo promises, and the published sizes of the CIFAR-100 networks."""
 
-import copy
 import pickle
 
 import pytest
@@ -8,9 +7,16 @@ import torch
 from omegaconf import OmegaConf
 
 import uniads
-from uniads.knowledge import Knowledge
 from uniads.model.base import Network, count_params
 from uniads.options import conf_dir
+from uniads.testing.network import (
+    PROMISES,
+    draw_images,
+    has_taps_that_never_grow,
+    list_tensors,
+    takes_classes_and_channels,
+    trains_in_every_parameter,
+)
 
 CIFAR = ((16, 32), (16, 32), (32, 16), (64, 8))
 CIFAR_X4 = ((32, 32), (64, 32), (128, 16), (256, 8))
@@ -62,12 +68,11 @@ def grey(name: str) -> Network:
     return uniads.build("model", name, num_classes=10, in_channels=1).eval()
 
 
-def images(n: int, channels: int, size: int) -> torch.Tensor:
-    return torch.randn(n, channels, size, size, generator=torch.Generator().manual_seed(1))
+AT_SIZE_8 = [promise for promise in PROMISES if promise not in (takes_classes_and_channels, trains_in_every_parameter)]
 
 
-def tensors(knowledge: Knowledge) -> list[torch.Tensor]:
-    return [*knowledge.features, knowledge.embedding, knowledge.logits]
+def name_of(promise) -> str:
+    return promise.__name__
 
 
 def classifier(network: Network) -> torch.nn.Linear:
@@ -90,11 +95,11 @@ def test_taps_of_a_cifar_image_have_the_published_shapes(published):
     name, network = published
     _, taps, embedding = PUBLISHED[name]
     with torch.inference_mode():
-        knowledge = network(images(1, 3, 32))
+        knowledge = network(draw_images(1, 3, 32))
     assert [tuple(tap.shape) for tap in knowledge.features] == [(1, c, size, size) for c, size in taps]
     assert knowledge.embedding.shape == (1, embedding)
     assert knowledge.logits.shape == (1, 100)
-    assert all(tensor.isfinite().all() for tensor in tensors(knowledge))
+    assert all(tensor.isfinite().all() for tensor in list_tensors(knowledge))
 
 
 @pytest.mark.parametrize("published", PUBLISHED, indirect=True)
@@ -114,22 +119,29 @@ def test_published_initial_values(published):
         assert not classifier(network).bias.any()
 
 
-def test_small_grey_images_give_finite_knowledge(network):
-    with torch.inference_mode():
-        knowledge = network(images(3, 1, 8))
-    assert isinstance(network, Network)
-    assert isinstance(knowledge, Knowledge)
-    assert all(tap.ndim == 4 and len(tap) == 3 for tap in knowledge.features)
-    assert knowledge.embedding.ndim == 2
-    assert len(knowledge.embedding) == 3
-    assert knowledge.logits.shape == (3, 10)
-    assert all(tensor.isfinite().all() for tensor in tensors(knowledge))
+@pytest.mark.parametrize("promise", AT_SIZE_8, ids=name_of)
+def test_a_network_keeps_its_promises_on_the_smallest_images(network, promise):
+    promise(lambda num_classes, in_channels: network, 8)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_network_takes_any_number_of_classes_and_channels(name):
+    takes_classes_and_channels(
+        lambda *shape: uniads.build("model", name, num_classes=shape[0], in_channels=shape[1]), 8
+    )
+
+
+def test_there_are_as_many_promises_as_ever():
+    assert len(PROMISES) == 11
+    assert len(AT_SIZE_8) == 9
 
 
 def test_taps_never_grow(network):
-    with torch.inference_mode():
-        sizes = [tap.shape[2] for tap in network(images(1, 1, 20)).features]
-    assert sizes == sorted(sizes, reverse=True)
+    has_taps_that_never_grow(lambda num_classes, in_channels: network, 20)
+
+
+def test_gradient_of_the_logits_reaches_every_parameter(network):
+    trains_in_every_parameter(lambda num_classes, in_channels: network, 16)
 
 
 def test_image_need_not_be_square(network):
@@ -137,55 +149,16 @@ def test_image_need_not_be_square(network):
         assert network(torch.zeros(1, 1, 9, 14)).logits.shape == (1, 10)
 
 
-def test_an_image_is_judged_alone_in_evaluation(network):
-    with torch.inference_mode():
-        alone, together = network(images(3, 1, 8)[:1]), network(images(3, 1, 8))
-    for one, all_ in zip(tensors(alone), tensors(together), strict=True):
-        assert torch.allclose(one, all_[:1], rtol=1e-3, atol=1e-4 * float(all_.abs().max()))
-
-
 def test_logits_are_the_classifier_of_the_embedding(network):
     with torch.inference_mode():
-        knowledge = network(images(2, 1, 8))
+        knowledge = network(draw_images(2, 1, 8))
         assert torch.equal(classifier(network)(knowledge.embedding), knowledge.logits)
-
-
-def test_same_image_gives_same_knowledge_and_is_left_alone(network):
-    image = images(2, 1, 8)
-    with torch.inference_mode():
-        once, twice = network(image), network(image)
-    assert all(torch.equal(one, other) for one, other in zip(tensors(once), tensors(twice), strict=True))
-    assert torch.equal(image, images(2, 1, 8))
-
-
-def test_gradient_of_the_logits_reaches_every_parameter(network):
-    trained = copy.deepcopy(network).train()
-    torch.nn.functional.cross_entropy(trained(images(4, 1, 16)).logits, torch.arange(4)).backward()
-    for key, parameter in trained.named_parameters():
-        assert parameter.grad is not None, key
-        assert parameter.grad.isfinite().all(), key
-        assert parameter.grad.any(), key
-    assert all(parameter.grad is None for parameter in network.parameters()), "a deep copy shares nothing"
-
-
-def test_gradient_of_every_output_can_be_taken(network):
-    """No tap is overwritten by a later in-place operation: autograd would refuse."""
-    image = images(2, 1, 8).requires_grad_()
-    for tensor in tensors(network(image)):
-        (gradient,) = torch.autograd.grad(tensor.square().mean(), image, retain_graph=True)
-        assert gradient.isfinite().all()
-        assert gradient.any()
-
-
-def test_pair_of_images_trains_at_the_smallest_size(network):
-    trained = copy.deepcopy(network).train()
-    assert all(tensor.isfinite().all() for tensor in tensors(trained(images(2, 1, 8))))
 
 
 def test_pickled_copy_knows_the_same(network):
     twin = pickle.loads(pickle.dumps(network))
     with torch.inference_mode():
-        assert torch.equal(network(images(2, 1, 8)).logits, twin(images(2, 1, 8)).logits)
+        assert torch.equal(network(draw_images(2, 1, 8)).logits, twin(draw_images(2, 1, 8)).logits)
 
 
 @pytest.mark.slow
@@ -195,13 +168,13 @@ def test_a_training_step_lowers_the_loss_on_its_images(name, size):
     torch.manual_seed(0)
     trained = uniads.build("model", name, num_classes=10).train()
     optimizer = torch.optim.SGD(trained.parameters(), 0.001)
-    knowledge = trained(images(8, 3, size))
+    knowledge = trained(draw_images(8, 3, size))
     assert [tap.shape[1] for tap in knowledge.features] == [channels for channels, _ in PUBLISHED[name][1]]
     assert knowledge.features[0].shape[2] == size * PUBLISHED[name][1][0][1] // 32
     before = torch.nn.functional.cross_entropy(knowledge.logits, torch.arange(8))
     before.backward()
     optimizer.step()
-    after = torch.nn.functional.cross_entropy(trained(images(8, 3, size)).logits, torch.arange(8))
+    after = torch.nn.functional.cross_entropy(trained(draw_images(8, 3, size)).logits, torch.arange(8))
     assert after < before
 
 
@@ -211,7 +184,7 @@ AFTER_RELU = [name for name in PUBLISHED if name.startswith(("resnet", "shuffle"
 @pytest.mark.parametrize("network", AFTER_RELU, indirect=True)
 def test_taps_are_taken_after_relu(network):
     with torch.inference_mode():
-        for tap in network(images(2, 1, 16)).features:
+        for tap in network(draw_images(2, 1, 16)).features:
             assert tap.min() >= 0
             assert tap.max() > 0
 
@@ -219,7 +192,7 @@ def test_taps_are_taken_after_relu(network):
 @pytest.mark.parametrize("network", [name for name in PUBLISHED if name.startswith("wrn")], indirect=True)
 def test_wide_resnet_taps_are_raw(network):
     with torch.inference_mode():
-        knowledge = network(images(2, 1, 16))
+        knowledge = network(draw_images(2, 1, 16))
     assert all(0.2 < (tap < 0).float().mean() < 0.8 for tap in knowledge.features)
     assert knowledge.embedding.min() >= 0
 
@@ -227,7 +200,7 @@ def test_wide_resnet_taps_are_raw(network):
 @pytest.mark.parametrize("network", ["mobilenetv2"], indirect=True)
 def test_mobilenet_taps_are_linear_but_for_the_stem(network):
     with torch.inference_mode():
-        stem, *linear = network(images(2, 1, 32)).features
+        stem, *linear = network(draw_images(2, 1, 32)).features
     assert stem.min() >= 0
     assert len(linear) == 4
     assert all(tap.min() < 0 for tap in linear)
@@ -240,7 +213,7 @@ def test_mobilenet_taps_are_linear_but_for_the_stem(network):
 )
 def test_vgg_pools_only_while_the_map_stays_large_enough(network, size, taps):
     with torch.inference_mode():
-        assert [tap.shape[2] for tap in network(images(1, 1, size)).features] == taps
+        assert [tap.shape[2] for tap in network(draw_images(1, 1, size)).features] == taps
 
 
 def test_seed_decides_the_first_weights():

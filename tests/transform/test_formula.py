@@ -9,7 +9,7 @@ from torch import Tensor
 
 from uniads.transform.batch import Batch
 from uniads.transform.batchnorm import BatchNorm
-from uniads.transform.bmm import Bmm
+from uniads.transform.bmm import BMM
 from uniads.transform.catt import Catt
 from uniads.transform.channel import Channel
 from uniads.transform.drop import Drop
@@ -18,20 +18,20 @@ from uniads.transform.identity import Identity
 from uniads.transform.local_s import LocalS
 from uniads.transform.mask import Mask
 from uniads.transform.min_max import MinMax
-from uniads.transform.mm import Mm
+from uniads.transform.mm import MM
 from uniads.transform.multi_scale import MultiScale
 from uniads.transform.natt import Natt
 from uniads.transform.norm_c import NormC
-from uniads.transform.norm_hw import NormHw
+from uniads.transform.norm_hw import NormHW
 from uniads.transform.norm_n import NormN
 from uniads.transform.pow2 import Pow2
-from uniads.transform.relu import Relu
+from uniads.transform.relu import ReLU
 from uniads.transform.satt import Satt
 from uniads.transform.scale import Scale
 from uniads.transform.scale_r import ScaleR
 from uniads.transform.sigmoid import Sigmoid
 from uniads.transform.softmax_c import SoftmaxC
-from uniads.transform.softmax_hw import SoftmaxHw
+from uniads.transform.softmax_hw import SoftmaxHW
 from uniads.transform.softmax_n import SoftmaxN
 from uniads.transform.tanh import Tanh
 
@@ -59,7 +59,7 @@ def x() -> Tensor:
         (Scale(), (0, 0.5, 1.5)),
         (MinMax(), (0, 1 / 3.000001, 3 / 3.000001)),
         (Exp(bound=1.0), (math.exp(-1), 1, math.e)),
-        (Relu(), (0, 0, 2)),
+        (ReLU(), (0, 0, 2)),
         (Tanh(), (-math.tanh(1), 0, math.tanh(2))),
         (Sigmoid(), (1 / (1 + math.e), 0.5, 1 / (1 + math.exp(-2)))),
         (Pow2(), (1, 0, 4)),
@@ -179,15 +179,15 @@ def test_bmm_sums_products_of_channels_over_positions(x: Tensor) -> None:
             for a in range(C):
                 for b in range(C):
                     expected[:, a, b] += (x[:, a, h, w] * x[:, b, h, w]).numpy()
-    close(Bmm()(x), expected)
+    close(BMM()(x), expected)
 
 
 def test_mm_holds_the_inner_products_of_samples(x: Tensor) -> None:
-    close(Mm()(x), [[sum((x[m] * x[n]).flatten().tolist()) for n in range(N)] for m in range(N)])
+    close(MM()(x), [[sum((x[m] * x[n]).flatten().tolist()) for n in range(N)] for m in range(N)])
 
 
 @pytest.mark.parametrize(
-    ("transform", "axes"), [(NormHw(), (2, 3)), (NormC(), (1,)), (NormN(), (0,))], ids=lambda v: type(v).__name__
+    ("transform", "axes"), [(NormHW(), (2, 3)), (NormC(), (1,)), (NormN(), (0,))], ids=lambda v: type(v).__name__
 )
 def test_norms_divide_by_the_root_of_the_sum_of_squares(
     x: Tensor, transform: torch.nn.Module, axes: tuple[int, ...]
@@ -198,7 +198,7 @@ def test_norms_divide_by_the_root_of_the_sum_of_squares(
 
 @pytest.mark.parametrize(
     ("transform", "axes"),
-    [(SoftmaxHw(tau=4.0), (2, 3)), (SoftmaxC(tau=4.0), (1,)), (SoftmaxN(tau=4.0), (0,))],
+    [(SoftmaxHW(tau=4.0), (2, 3)), (SoftmaxC(tau=4.0), (1,)), (SoftmaxN(tau=4.0), (0,))],
     ids=lambda v: type(v).__name__,
 )
 def test_softmaxes_divide_by_tau_inside(x: Tensor, transform: torch.nn.Module, axes: tuple[int, ...]) -> None:
@@ -248,7 +248,7 @@ def test_keeping_all_or_dropping_nothing_is_the_identity(x: Tensor) -> None:
         (lambda: Exp(bound=100.0), r"bound must be above 0 and at most 32, got 100\.0"),
         (lambda: SoftmaxC(tau=0.0), "tau must be finite and above 0, got 0.0"),
         (lambda: SoftmaxN(tau=-1.0), "tau must be finite and above 0, got -1.0"),
-        (lambda: SoftmaxHw(tau=math.inf), "tau must be finite and above 0, got inf"),
+        (lambda: SoftmaxHW(tau=math.inf), "tau must be finite and above 0, got inf"),
         (lambda: Natt(tau=math.nan), "tau must be finite and above 0, got nan"),
         (lambda: Satt(tau=0.0), "tau must be finite and above 0, got 0.0"),
         (lambda: Catt(tau=0.0), "tau must be finite and above 0, got 0.0"),

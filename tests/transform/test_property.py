@@ -9,7 +9,7 @@ from torch import Tensor
 from uniads.transform.base import RandomTransform, Transform
 from uniads.transform.batch import Batch
 from uniads.transform.batchnorm import BatchNorm
-from uniads.transform.bmm import Bmm
+from uniads.transform.bmm import BMM
 from uniads.transform.catt import Catt
 from uniads.transform.channel import Channel
 from uniads.transform.drop import Drop
@@ -17,16 +17,16 @@ from uniads.transform.exp import Exp
 from uniads.transform.local_s import LocalS
 from uniads.transform.mask import Mask
 from uniads.transform.min_max import MinMax
-from uniads.transform.mm import Mm
+from uniads.transform.mm import MM
 from uniads.transform.multi_scale import MultiScale
 from uniads.transform.natt import Natt
 from uniads.transform.norm_c import NormC
-from uniads.transform.norm_hw import NormHw
+from uniads.transform.norm_hw import NormHW
 from uniads.transform.norm_n import NormN
 from uniads.transform.satt import Satt
 from uniads.transform.scale_r import ScaleR
 from uniads.transform.softmax_c import SoftmaxC
-from uniads.transform.softmax_hw import SoftmaxHw
+from uniads.transform.softmax_hw import SoftmaxHW
 from uniads.transform.softmax_n import SoftmaxN
 
 some = settings(deadline=None, max_examples=30, derandomize=True)
@@ -47,7 +47,7 @@ def close(actual: Tensor, expected: Tensor) -> None:
     torch.testing.assert_close(actual, expected, rtol=1e-7, atol=1e-8)
 
 
-@pytest.mark.parametrize("gram", [Bmm(), Mm()], **by_name)
+@pytest.mark.parametrize("gram", [BMM(), MM()], **by_name)
 @some
 @given(x=maps())
 def test_gram_matrices_are_symmetric_and_positive_semidefinite(gram: Transform, x: Tensor) -> None:
@@ -59,11 +59,11 @@ def test_gram_matrices_are_symmetric_and_positive_semidefinite(gram: Transform, 
 @some
 @given(x=maps())
 def test_gram_matrices_see_no_order_of_positions(x: Tensor) -> None:
-    close(Bmm()(x.flip(2, 3)), Bmm()(x))
-    close(Mm()(x.flip(1, 2, 3)), Mm()(x))
+    close(BMM()(x.flip(2, 3)), BMM()(x))
+    close(MM()(x.flip(1, 2, 3)), MM()(x))
 
 
-@pytest.mark.parametrize("softmax", [SoftmaxHw(), SoftmaxC(tau=4.0), SoftmaxN()], **by_name)
+@pytest.mark.parametrize("softmax", [SoftmaxHW(), SoftmaxC(tau=4.0), SoftmaxN()], **by_name)
 @some
 @given(x=maps(), shift=st.floats(-50, 50))
 def test_softmaxes_sum_to_one_and_ignore_a_shift(softmax: Transform, x: Tensor, shift: float) -> None:
@@ -73,7 +73,7 @@ def test_softmaxes_sum_to_one_and_ignore_a_shift(softmax: Transform, x: Tensor, 
     close(softmax(x + shift), view)
 
 
-@pytest.mark.parametrize(("norm", "axes"), [(NormHw(), (2, 3)), (NormC(), (1,)), (NormN(), (0,))], **by_name)
+@pytest.mark.parametrize(("norm", "axes"), [(NormHW(), (2, 3)), (NormC(), (1,)), (NormN(), (0,))], **by_name)
 @some
 @given(x=maps(), factor=st.floats(1e-3, 1e3))
 def test_norms_give_length_one_and_ignore_scale(

@@ -11,7 +11,7 @@ FLOOR = 1e-25
 """Probabilities below it count as this much, without gradient, so that log p and its gradient are finite."""
 
 
-class Kl(Distance):
+class KL(Distance):
     """D(s, t) = KL(p_t ‖ p_s) = Σ_c p_t · (log p_t − log p_s), summed over axis 1, mean over batch and positions.
 
     Raw values are logits: p = softmax(·) over axis 1. Where ``simplex`` names axes, the inputs are distributions over
@@ -33,9 +33,9 @@ class Kl(Distance):
         if self.simplex is not None and (not self.simplex or len(set(self.simplex)) < len(self.simplex)):
             raise UserError(f"simplex must name one or more different axes, got {self.simplex}; None means logits")
 
-    def on(self, simplex: tuple[int, ...] | None) -> "Kl":
+    def on(self, simplex: tuple[int, ...] | None) -> "KL":
         """This distance for distributions over the axes ``simplex``; None leaves it as it is."""
-        return self if simplex is None else Kl(simplex)
+        return self if simplex is None else KL(simplex)
 
     def compute(self, student: Tensor, teacher: Tensor) -> Tensor:
         log_s, log_t = self._log_probability(student), self._log_probability(teacher)

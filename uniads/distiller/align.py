@@ -32,17 +32,17 @@ class Align(nn.Module):
             raise UserError(
                 f"only two maps or two vectors can be aligned, got shapes {tuple(student)} and {tuple(teacher)}"
             )
-        mine, theirs = student[1], teacher[1]
+        into, out = student[1], teacher[1]
         self.size = tuple(min(pair) for pair in zip(student[2:], teacher[2:], strict=True))
         self.channels: nn.Module = nn.Identity()
-        if channels and mine != theirs:
-            self.channels = nn.Linear(mine, theirs) if len(student) == 2 else nn.Conv2d(mine, theirs, kernel_size=1)
+        if channels and into != out:
+            self.channels = nn.Linear(into, out) if len(student) == 2 else nn.Conv2d(into, out, kernel_size=1)
 
     def forward(self, student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
         """Student's and teacher's knowledge in one shape."""
-        return self.channels(self._pooled(student)), self._pooled(teacher)
+        return self.channels(self._pool(student)), self._pool(teacher)
 
-    def _pooled(self, x: Tensor) -> Tensor:
+    def _pool(self, x: Tensor) -> Tensor:
         if x.shape[2:] == self.size:
             return x
         height, width = self.size

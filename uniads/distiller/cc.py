@@ -16,7 +16,7 @@ KERNELS = (None, "gaussian", "bilinear")
 
 
 @final
-class Cc(Loss):
+class CC(Loss):
     """The weight times one of two readings, on embeddings E(e) of a trained linear map of each side.
 
     As RepDistiller codes it (``kernel=None``): with δ[n] = |E_s(e_s[n]) − E_t(e_t[n])|,
@@ -58,16 +58,16 @@ class Cc(Loss):
             return f"{self.weight:g} * mean (K_s − K_t)², K = {self.kernel}(E(embedding))"
         return f"{self.weight:g} * mean_n ⟨δ[n], δ[n + 1]⟩, δ = |E_s(embedding) − E_t(embedding)|"
 
-    def adapt(self, context: Context) -> None:
+    def prepare(self, context: Context) -> None:
         self.student = nn.Linear(context.student_knowledge.embedding.shape[1], self.dim)
         self.teacher = nn.Linear(context.taught.embedding.shape[1], self.dim)
 
     def compute(self, student: Knowledge, teacher: Knowledge, batch: Batch) -> Tensor:
-        mine: Tensor = self.student(student.embedding)
-        theirs: Tensor = self.teacher(teacher.embedding)
+        student_map: Tensor = self.student(student.embedding)
+        teacher_map: Tensor = self.teacher(teacher.embedding)
         if self.kernel:
-            return F.mse_loss(self._gram(mine), self._gram(theirs))
-        delta = (mine - theirs).abs()
+            return F.mse_loss(self._gram(student_map), self._gram(teacher_map))
+        delta = (student_map - teacher_map).abs()
         return (delta[:-1] * delta[1:]).sum() / max(1, len(delta) - 1)
 
     def _gram(self, x: Tensor) -> Tensor:

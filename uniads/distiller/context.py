@@ -1,4 +1,4 @@
-"""What a distiller is told before a training, made from the data and the networks."""
+"""What a distiller may know before a training, made from the data and the networks."""
 
 from collections.abc import Callable
 
@@ -6,23 +6,15 @@ import torch
 
 from uniads.data.base import Data
 from uniads.distiller.base import Context
-from uniads.knowledge import Batch, Knowledge
-from uniads.model.base import Network
+from uniads.knowledge import Batch
+from uniads.model.base import Network, knowledge_of
+
+__all__ = ["context_for", "example", "knowledge_of"]
 
 
 def example(data: Data) -> torch.Tensor:
     """A blank batch of two images of a data set's shape."""
     return torch.zeros(2, data.channels, *data.size)
-
-
-@torch.no_grad()
-def knowledge_of(network: Network, image: torch.Tensor) -> Knowledge:
-    """What a network says in eval mode, where it is; it is left in the mode that it was in, and unchanged."""
-    training = network.training
-    device = next((parameter.device for parameter in network.parameters()), image.device)
-    knowledge: Knowledge = network.eval()(image.to(device))
-    network.train(training)
-    return knowledge
 
 
 def context_for(

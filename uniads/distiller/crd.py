@@ -18,7 +18,7 @@ EPS = 1e-7
 
 
 @final
-class Crd(Loss):
+class CRD(Loss):
     """weight * (L_s + L_t): each image's embedding is found again among those of images of other classes.
 
     With v = l2norm(E(e)) of either side, E a trained linear map to ``dim``, and memories M_s, M_t of the v of every
@@ -83,20 +83,21 @@ class Crd(Loss):
     def formula(self) -> str:
         return f"{self.weight:g} * (NCE(v_s, M_t) + NCE(v_t, M_s)), v = l2norm(E(embedding)), tau {self.tau:g}"
 
-    def adapt(self, context: Context) -> None:
-        """Make maps and memories, and see how many negatives there are.
+    def prepare(self, context: Context) -> None:
+        """Make maps and memories, and count the negatives.
 
         Raises:
-            UserError: there are no images of another class.
+            UserError: there are no images of another class, or the context lacks ``index_size``.
         """
         self.embed_s = nn.Linear(context.student_knowledge.embedding.shape[1], self.dim)
         self.embed_t = nn.Linear(context.taught.embedding.shape[1], self.dim)
+        size = context.require("index_size", context.index_size, "CRD")
         bound = 1 / sqrt(self.dim / 3)
         for name in ("memory_s", "memory_t"):
-            self.register_buffer(name, torch.empty(context.index_size, self.dim).uniform_(-bound, bound))
+            self.register_buffer(name, torch.empty(size, self.dim).uniform_(-bound, bound))
         self.register_buffer("log_z", torch.zeros(2))
         # Without classes every image is a class of its own.
-        label = torch.arange(context.index_size) if context.label is None else context.label
+        label = torch.arange(size) if context.label is None else context.label
         self.register_buffer("label", label, persistent=False)
         self.by_class = context.label is not None
         counts = label[label >= 0].bincount()
@@ -106,21 +107,21 @@ class Crd(Loss):
             raise UserError(f"crd needs training images of two classes or more, got {self.images} of one class")
 
     def compute(self, student: Knowledge, teacher: Knowledge, batch: Batch) -> Tensor:
-        mine, theirs = F.normalize(self.embed_s(student.embedding)), F.normalize(self.embed_t(teacher.embedding))
-        columns = torch.cat([batch.index[:, None], self._drawn(batch)], 1)
+        v_s, v_t = F.normalize(self.embed_s(student.embedding)), F.normalize(self.embed_t(teacher.embedding))
+        columns = torch.cat([batch.index[:, None], self._draw_negatives(batch)], 1)
         scores = [
             # All scores at once and then a choice among them: much less memory than the rows of all choices.
             (v @ memory.mT).gather(1, columns) / self.tau
-            for v, memory in ((mine, self.memory_t), (theirs, self.memory_s))
+            for v, memory in ((v_s, self.memory_t), (v_t, self.memory_s))
         ]
         if self.draws == 1:
             means = [s.detach().flatten().logsumexp(0) - log(s.numel()) for s in scores]
             self.log_z = torch.stack(means) + log(self.images)
-        self.memory_s = self._moved(self.memory_s, mine, batch)
-        self.memory_t = self._moved(self.memory_t, theirs, batch)
+        self.memory_s = self._move(self.memory_s, v_s, batch)
+        self.memory_t = self._move(self.memory_t, v_t, batch)
         return self._nce(scores[0] - self.log_z[0]) + self._nce(scores[1] - self.log_z[1])
 
-    def _drawn(self, batch: Batch) -> Tensor:
+    def _draw_negatives(self, batch: Batch) -> Tensor:
         """K indices of negatives for each image of a batch."""
         own = batch.label if self.by_class else batch.index
         allowed = (self.label != own[:, None]) & (self.label >= 0)
@@ -138,7 +139,7 @@ class Crd(Loss):
         return -(positive.sum() + negative.sum()) / len(log_p)
 
     @torch.no_grad()
-    def _moved(self, memory: Tensor, v: Tensor, batch: Batch) -> Tensor:
+    def _move(self, memory: Tensor, v: Tensor, batch: Batch) -> Tensor:
         """A new memory, since the gradient still needs the old one."""
         moved = self.momentum * memory[batch.index] + (1 - self.momentum) * v
         return memory.index_copy(0, batch.index, F.normalize(moved))

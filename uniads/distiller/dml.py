@@ -15,7 +15,7 @@ from uniads.model.flops import forward_flops
 
 
 @final
-class Dml(Term):
+class DML(Term):
     """Σ_{i ≥ 2} CE(z_i) + weight / (K - 1) · Σ_i Σ_{j ≠ i} KL(softmax(z_j) || softmax(z_i)), in nats.
 
     Network 1 of the K is the student; its CE(z_1) is the task loss. The others are its peers: the same architecture,
@@ -56,27 +56,30 @@ class Dml(Term):
     def formula(self) -> str:
         return f"{self.count} peers' cross-entropy + {self.weight / self.count:g} * Σ kl(one network, another)"
 
-    def adapt(self, context: Context) -> None:
-        self.peers = nn.ModuleList(context.build() for _ in range(self.count))
+    def prepare(self, context: Context) -> None:
+        build = context.require("build", context.build, "DML")
+        batch = context.require("batch", context.batch, "DML")
+        self.peers = nn.ModuleList(build() for _ in range(self.count))
         self._layouts = [laid_out(peer) for peer in self.peers]
-        self._flops = sum(forward_flops(peer, context.batch.image[:1]) for peer in self.peers)
+        self._flops = sum(forward_flops(peer, batch.image[:1]) for peer in self.peers)
 
-    def forward(self, student: Knowledge, teacher: Knowledge, batch: Batch) -> Tensor:
-        said = [
+    def weigh(self, student: Knowledge, teacher: Knowledge, batch: Batch) -> Tensor:
+        peers = [
             peer(batch.image.contiguous(memory_format=layout)).logits
             for peer, layout in zip(self.peers, self._layouts, strict=True)
         ]
         with torch.autocast(student.logits.device.type, enabled=False):
-            own = torch.stack([F.cross_entropy(full(logits), batch.label) for logits in said]).sum()
-            return own + self.weight / self.count * _pulls([full(logits) for logits in (student.logits, *said)])
+            task = torch.stack([F.cross_entropy(full(logits), batch.label) for logits in peers]).sum()
+            divergences = _sum_divergences([full(logits) for logits in (student.logits, *peers)])
+            return task + self.weight / self.count * divergences
 
 
-def _pulls(logits: list[Tensor]) -> Tensor:
+def _sum_divergences(logits: list[Tensor]) -> Tensor:
     """Σ_i Σ_{j ≠ i} KL(softmax(z_j) || softmax(z_i)), mean over the batch; no gradient in z_j."""
     logs = [z.log_softmax(1) for z in logits]
     kls = [
-        F.kl_div(mine, other.detach(), reduction="batchmean", log_target=True)
-        for i, mine in enumerate(logs)
+        F.kl_div(own, other.detach(), reduction="batchmean", log_target=True)
+        for i, own in enumerate(logs)
         for j, other in enumerate(logs)
         if i != j
     ]

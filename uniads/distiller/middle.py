@@ -33,23 +33,23 @@ class Middle(Term):
     def formula(self) -> str:
         return self._node().formula().replace("features[-1]", "features[1]") + " + likewise for features[2], ..."
 
-    def adapt(self, context: Context) -> None:
+    def prepare(self, context: Context) -> None:
         """Make a node for each pair of taps.
 
         Raises:
             UserError: a network has no tap beside the stem's.
         """
-        mine, theirs = context.student_knowledge, context.taught
-        taps = min(len(mine.features), len(theirs.features))
+        student, teacher = context.student_knowledge, context.taught
+        taps = min(len(student.features), len(teacher.features))
         if taps < 2:
             raise UserError(
-                f"there is no feature map beside the stem's: the student has {len(mine.features)} and the teacher "
-                f"{len(theirs.features)}; name more taps, or choose a distiller that compares embeddings or logits"
+                f"there is no feature map beside the stem's: the student has {len(student.features)} and the teacher "
+                f"{len(teacher.features)}; name more taps, or choose a distiller that compares embeddings or logits"
             )
         self.nodes = nn.ModuleList([self._node(tap=tap) for tap in range(1, taps)])
         for node in self.nodes:
             assert isinstance(node, Node)
-            node.adapt(mine, theirs)
+            node.adapt(student, teacher)
 
-    def forward(self, student: Knowledge, teacher: Knowledge, batch: Batch) -> Tensor:
+    def weigh(self, student: Knowledge, teacher: Knowledge, batch: Batch) -> Tensor:
         return torch.stack([node(student, teacher) for node in self.nodes]).sum()

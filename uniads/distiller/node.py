@@ -78,32 +78,46 @@ class Node(nn.Module):
 
     def adapt(self, student: Knowledge, teacher: Knowledge) -> None:
         """Make the adapter that these shapes need: none where T gives one shape already."""
-        self.align = self._adapted(self._pick(student, "student"), self._pick(teacher, "teacher"))
+        self.align = self._make_adapter(self._pick(student, "student"), self._pick(teacher, "teacher"))
 
-    def _adapted(self, mine: Tensor, theirs: Tensor) -> nn.Module | None:
+    def _make_adapter(self, student: Tensor, teacher: Tensor) -> nn.Module | None:
         if self.adapter is not None:
-            return self.adapter(mine.shape, theirs.shape)
-        if self._view(mine).shape == self._view(theirs).shape:
+            return self.adapter(student.shape, teacher.shape)
+        if self._view(student).shape == self._view(teacher).shape:
             return None
-        pooled = Align(mine.shape, theirs.shape, channels=False)
-        shapes = {self._view(x).shape for x in pooled(mine, theirs)}
-        return pooled if len(shapes) == 1 else Align(mine.shape, theirs.shape)
+        pooling = Align(student.shape, teacher.shape, channels=False)
+        shapes = {self._view(x).shape for x in pooling(student, teacher)}
+        return pooling if len(shapes) == 1 else Align(student.shape, teacher.shape)
 
     def forward(self, student: Knowledge, teacher: Knowledge) -> Tensor:
-        """The weighted term of a batch, a scalar."""
-        mine, theirs = self._pick(student, "student"), self._pick(teacher, "teacher").detach()
-        with torch.autocast(mine.device.type, enabled=False):
-            mine, theirs = full(mine), full(theirs)
+        """The weighted term of a batch, a scalar. Where no adapter is needed, ``adapt`` need not be called.
+
+        Raises:
+            UserError: an adapter is needed, and ``adapt`` was not called.
+        """
+        own, taught = self._pick(student, "student"), self._pick(teacher, "teacher").detach()
+        with torch.autocast(own.device.type, enabled=False):
+            own, taught = full(own), full(taught)
             if self.align is not None:
-                mine, theirs = self.align(mine, theirs)
+                own, taught = self.align(own, taught)
             for step in self.transform:
                 if isinstance(step, RandomTransform):
                     step.redraw()
-            distance: Tensor = self.distance(self._view(mine) / self.tau, self._view(theirs) / self.tau)
+            views = self._view(own), self._view(taught)
+            self._check_adapted(*views)
+            distance: Tensor = self.distance(views[0] / self.tau, views[1] / self.tau)
             return self.weight * self.tau**2 * distance
 
+    def _check_adapted(self, student: Tensor, teacher: Tensor) -> None:
+        if self.align is None and (self.adapter is not None or student.shape != teacher.shape):
+            raise UserError(
+                f"the {self.source} node needs an adapter, since the views of student and teacher are of shape "
+                f"{tuple(student.shape)} and {tuple(teacher.shape)}, or since its option asks for one; call adapt(...) "
+                "of the distiller first, with Context.of(student, teacher, image) of uniads.distiller.base"
+            )
+
     def formula(self) -> str:
-        """The term in one line, such as ``0.9 * 4² * Kl(logits / 4)``."""
+        """The term in one line, such as ``0.9 * 4² * KL(logits / 4)``."""
         view = f"features[{self.tap}]" if self.source == "feature" else self.source
         for step in self.transform:
             view = f"{type(step).__name__}({view})"

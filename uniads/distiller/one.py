@@ -16,7 +16,7 @@ from uniads.model.flops import forward_flops
 
 
 @final
-class One(Term):
+class ONE(Term):
     """Σ_{k ≥ 2} CE(z_k) + CE(z_e) + weight · w · tau² Σ_k KL(softmax(z_e / tau) || softmax(z_k / tau)), in nats.
 
     Branch 1 is the student; its CE(z_1) is the task loss. Each further branch has a last stage and a classifier of its
@@ -69,9 +69,10 @@ class One(Term):
             f"{self.tau:g}² * Σ kl(ensemble, branch)"
         )
 
-    def adapt(self, context: Context) -> None:
+    def prepare(self, context: Context) -> None:
+        build = context.require("build", context.build, "ONE")
         for _ in range(self.count - 1):
-            network = context.build()
+            network = build()
             assert isinstance(network, Network)
             branch = network.tail()
             laid_out(branch)
@@ -85,12 +86,12 @@ class One(Term):
         length = self.ramp * epochs
         self.rise = exp(-5 * (1 - epoch / length) ** 2) if epoch < length else 1.0
 
-    def forward(self, student: Knowledge, teacher: Knowledge, batch: Batch) -> Tensor:
+    def weigh(self, student: Knowledge, teacher: Knowledge, batch: Batch) -> Tensor:
         before = student.features[-2]
         logits = torch.stack([full(student.logits), *(full(branch(before)) for branch in self.branches)], 1)
         ensemble = (self._gates(before).unsqueeze(2) * logits).sum(1)
-        own = torch.stack([F.cross_entropy(z, batch.label) for z in (*logits.unbind(1)[1:], ensemble)]).sum()
-        return own + self.weight * self.rise * self.tau**2 * self._apart(ensemble.detach(), logits)
+        task = torch.stack([F.cross_entropy(z, batch.label) for z in (*logits.unbind(1)[1:], ensemble)]).sum()
+        return task + self.weight * self.rise * self.tau**2 * self._sum_divergences(ensemble.detach(), logits)
 
     def _gates(self, before: Tensor) -> Tensor:
         """The share of each branch, (n, branches)."""
@@ -100,8 +101,8 @@ class One(Term):
             gates: Tensor = self.norm(x).relu().softmax(1)
             return gates
 
-    def _apart(self, ensemble: Tensor, logits: Tensor) -> Tensor:
+    def _sum_divergences(self, ensemble: Tensor, logits: Tensor) -> Tensor:
         """Σ_k KL(ensemble || branch k), mean over the batch."""
-        wanted = (ensemble / self.tau).log_softmax(1).unsqueeze(1).expand_as(logits)
-        kl = F.kl_div((logits / self.tau).log_softmax(2), wanted, reduction="sum", log_target=True)
+        goal = (ensemble / self.tau).log_softmax(1).unsqueeze(1).expand_as(logits)
+        kl = F.kl_div((logits / self.tau).log_softmax(2), goal, reduction="sum", log_target=True)
         return kl / len(logits)

@@ -32,21 +32,22 @@ class Regressor(nn.Module):
         super().__init__()
         if not len(student) == len(teacher) == 4:
             raise UserError(f"a regressor takes two maps, got shapes {tuple(student)} and {tuple(teacher)}")
-        mine, theirs = tuple(student[2:]), tuple(teacher[2:])
-        self.size = tuple(min(pair) for pair in zip(mine, theirs, strict=True))
+        own, goal = tuple(student[2:]), tuple(teacher[2:])
+        self.size = tuple(min(pair) for pair in zip(own, goal, strict=True))
         channels = (student[1], teacher[1])
-        if all(s == 2 * t for s, t in zip(mine, theirs, strict=True)):
+        if all(s == 2 * t for s, t in zip(own, goal, strict=True)):
             self.convolution: nn.Module = nn.Conv2d(*channels, kernel_size=3, stride=2, padding=1)
-        elif all(2 * s == t for s, t in zip(mine, theirs, strict=True)):
+        elif all(2 * s == t for s, t in zip(own, goal, strict=True)):
             self.convolution = nn.ConvTranspose2d(*channels, kernel_size=4, stride=2, padding=1)
-            self.size = theirs
+            self.size = goal
         else:
-            kernel = (1 + mine[0] - self.size[0], 1 + mine[1] - self.size[1])
+            kernel = (1 + own[0] - self.size[0], 1 + own[1] - self.size[1])
             self.convolution = nn.Conv2d(*channels, kernel_size=kernel)
         self.norm = nn.BatchNorm2d(teacher[1])
 
     def forward(self, student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
         """Student's and teacher's map in one shape."""
         height, width = self.size
-        theirs = teacher if teacher.shape[2:] == self.size else F.adaptive_avg_pool2d(teacher, (height, width))
-        return self.norm(self.convolution(student)).relu(), theirs
+        if teacher.shape[2:] != self.size:
+            teacher = F.adaptive_avg_pool2d(teacher, (height, width))
+        return self.norm(self.convolution(student)).relu(), teacher

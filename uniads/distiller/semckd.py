@@ -13,7 +13,7 @@ from uniads.knowledge import Batch, Knowledge
 
 
 @final
-class Semckd(Loss):
+class SemCKD(Loss):
     """weight / (N · S) * Σ_n Σ_i Σ_j a[n, i, j] · MSE_n(R_ij(f_i), g_j).
 
     f_i are the S maps of the student and g_j those of the teacher, the stem's left out; N images; MSE_n is the mean
@@ -44,32 +44,32 @@ class Semckd(Loss):
     def formula(self) -> str:
         return f"{self.weight:g} * mean_ni Σ_j a[n, i, j] L2(R_ij(features[i]), features[j])"
 
-    def adapt(self, context: Context) -> None:
+    def prepare(self, context: Context) -> None:
         """Make a regressor for each pair of maps, and a small network for each map.
 
         Raises:
-            UserError: a network has no map beside the stem's.
+            UserError: a network has no map beside the stem's, or the context lacks ``batch_size``.
         """
-        mine, theirs = (known.features[1:] for known in (context.student_knowledge, context.taught))
-        if not mine or not theirs:
+        own, taught = (known.features[1:] for known in (context.student_knowledge, context.taught))
+        if not own or not taught:
             raise UserError(
-                f"semckd compares maps after the stem's: the student has {len(mine)} and the teacher {len(theirs)}; "
+                f"semckd compares maps after the stem's: the student has {len(own)} and the teacher {len(taught)}; "
                 "name more taps, or choose a distiller that compares embeddings or logits"
             )
-        self.width = context.batch_size
+        self.width = context.require("batch_size", context.batch_size, "SemCKD")
         small = max(1, self.width // self.factor)
-        self.query, self.key = (nn.ModuleList(_mlp(self.width, small) for _ in maps) for maps in (mine, theirs))
-        self.regressor = nn.ModuleList(nn.ModuleList(_regressor(f.shape[1], g.shape[1]) for g in theirs) for f in mine)
+        self.query, self.key = (nn.ModuleList(_mlp(self.width, small) for _ in maps) for maps in (own, taught))
+        self.regressor = nn.ModuleList(nn.ModuleList(_regressor(f.shape[1], g.shape[1]) for g in taught) for f in own)
 
     def compute(self, student: Knowledge, teacher: Knowledge, batch: Batch) -> Tensor:
-        mine, theirs = student.features[1:], teacher.features[1:]
-        query = torch.stack([self._seen(f, mlp) for f, mlp in zip(mine, self.query, strict=True)], 1)
-        key = torch.stack([self._seen(g, mlp) for g, mlp in zip(theirs, self.key, strict=True)], 1)
+        own, taught = student.features[1:], teacher.features[1:]
+        query = torch.stack([self._relate(f, mlp) for f, mlp in zip(own, self.query, strict=True)], 1)
+        key = torch.stack([self._relate(g, mlp) for g, mlp in zip(taught, self.key, strict=True)], 1)
         attention = (query @ key.mT).softmax(-1)
-        errors = torch.stack([self._errors(i, f, theirs) for i, f in enumerate(mine)], 1)
-        return (attention * errors).sum() / (len(attention) * len(mine))
+        errors = torch.stack([self._errors(i, f, taught) for i, f in enumerate(own)], 1)
+        return (attention * errors).sum() / (len(attention) * len(own))
 
-    def _seen(self, x: Tensor, mlp: nn.Module) -> Tensor:
+    def _relate(self, x: Tensor, mlp: nn.Module) -> Tensor:
         """A query or a key for each image, of how it goes together with the others."""
         rows = x.flatten(1)
         gram = rows @ rows.mT
@@ -81,9 +81,9 @@ class Semckd(Loss):
         errors = []
         for j, teacher in enumerate(maps):
             height, width = (min(sides) for sides in zip(student.shape[2:], teacher.shape[2:], strict=True))
-            mine, theirs = (F.adaptive_avg_pool2d(x, (height, width)) for x in (student, teacher))
-            guess = self.get_submodule(f"regressor.{i}.{j}")(mine)
-            errors.append((guess - theirs).square().flatten(1).mean(1))
+            own, taught = (F.adaptive_avg_pool2d(x, (height, width)) for x in (student, teacher))
+            guess = self.get_submodule(f"regressor.{i}.{j}")(own)
+            errors.append((guess - taught).square().flatten(1).mean(1))
         return torch.stack(errors, 1)
 
 

@@ -16,7 +16,7 @@ SOURCES = ("feature", "embedding")
 
 
 @final
-class Srrl(Loss):
+class SRRL(Loss):
     """weight * ( MSE(g, e_t) + regression * MSE(W_t g + b_t, z_t) ), each a mean over all elements.
 
     g is the student's knowledge in the teacher's space, e_t the teacher's embedding, z_t its logits, and W_t, b_t its
@@ -54,32 +54,31 @@ class Srrl(Loss):
         return False  # of the teacher's
 
     def formula(self) -> str:
-        seen = "GAP(c(features[-1]))" if self.source == "feature" else "c(embedding)"
-        return f"{self.weight:g} * (L2({seen}, embedding) + {self.regression:g} * L2(head_t({seen}), logits))"
+        view = "GAP(c(features[-1]))" if self.source == "feature" else "c(embedding)"
+        return f"{self.weight:g} * (L2({view}, embedding) + {self.regression:g} * L2(head_t({view}), logits))"
 
-    def adapt(self, context: Context) -> None:
+    def prepare(self, context: Context) -> None:
         """Make the connector, and note the teacher's classifier.
 
         Raises:
             UserError: the teacher has no linear classifier.
         """
         known = context.taught
-        assert context.teacher is not None
-        head = head_of(context.teacher, known)
+        head = head_of(context.require("teacher", context.teacher, "SRRL"), known)
         # Copies, outside of the state: the teacher is somebody else's, and stays where it is.
         self.register_buffer("weight_t", head.weight.detach().clone(), persistent=False)
         bias = torch.zeros_like(head.weight[:, 0]) if head.bias is None else head.bias
         self.register_buffer("bias_t", bias.detach().clone(), persistent=False)
         self.connector = nn.Sequential(
-            nn.Conv2d(self._seen(context.student_knowledge).shape[1], known.embedding.shape[1], 1, bias=False),
+            nn.Conv2d(self._pick(context.student_knowledge).shape[1], known.embedding.shape[1], 1, bias=False),
             nn.BatchNorm2d(known.embedding.shape[1]),
             nn.ReLU(),
         )
 
     def compute(self, student: Knowledge, teacher: Knowledge, batch: Batch) -> Tensor:
-        mine: Tensor = self.connector(self._seen(student)).mean((2, 3))
-        logits = F.linear(mine, self.weight_t, self.bias_t)
-        return F.mse_loss(mine, teacher.embedding) + self.regression * F.mse_loss(logits, teacher.logits)
+        guess: Tensor = self.connector(self._pick(student)).mean((2, 3))
+        logits = F.linear(guess, self.weight_t, self.bias_t)
+        return F.mse_loss(guess, teacher.embedding) + self.regression * F.mse_loss(logits, teacher.logits)
 
-    def _seen(self, knowledge: Knowledge) -> Tensor:
+    def _pick(self, knowledge: Knowledge) -> Tensor:
         return knowledge.features[-1] if self.source == "feature" else knowledge.embedding[:, :, None, None]

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from uniads.distiller.base import Context, checked_weight, full
+from uniads.error import UserError
 from uniads.knowledge import Batch, Knowledge
 
 
@@ -15,6 +16,7 @@ class Term(nn.Module, ABC):
 
     Attributes:
         knowledge: what it compares, for a reader.
+        adapted: whether ``adapt`` was called.
 
     Args:
         weight: 0 or more, finite; 0 removes the term.
@@ -24,6 +26,7 @@ class Term(nn.Module, ABC):
 
     def __init__(self, weight: float = 1.0) -> None:
         super().__init__()
+        self.adapted = False
         self.weight = checked_weight(f"the weight of {type(self).__name__}", weight)
 
     @property
@@ -45,34 +48,60 @@ class Term(nn.Module, ABC):
         """The term in one line."""
         return f"{self.weight:g} * {type(self).__name__}"
 
-    @abstractmethod
+    @final
     def adapt(self, context: Context) -> None:
-        """Make the modules that this training needs. Called once, before it."""
+        """Make the modules that this training needs. Called once, before it.
+
+        Raises:
+            UserError: the context lacks a field that the term needs, or does not fit it.
+        """
+        self.prepare(context)
+        self.adapted = True
+
+    @abstractmethod
+    def prepare(self, context: Context) -> None:
+        """What ``adapt`` does for this term."""
 
     def set_epoch(self, epoch: int, epochs: int) -> None:
         """Say which epoch begins, from 0, of how many. Most terms do not care."""
         del epoch, epochs
 
-    @abstractmethod
+    @final  # type: ignore[misc]  # torch declares forward as a variable
     def forward(self, student: Knowledge, teacher: Knowledge, batch: Batch) -> Tensor:
-        """The weighted term of a batch, a scalar. The teacher's knowledge gets no gradient."""
+        """The weighted term of a batch, a scalar. The teacher's knowledge gets no gradient.
+
+        Raises:
+            UserError: ``adapt`` was not called.
+        """
+        if not self.adapted:
+            raise UserError(
+                f"{type(self).__name__} has modules of its own that depend on the networks; call adapt(...) of the "
+                "distiller first, with Context.of(student, teacher, image) of uniads.distiller.base"
+            )
+        return self.weigh(student, teacher, batch)
+
+    @abstractmethod
+    def weigh(self, student: Knowledge, teacher: Knowledge, batch: Batch) -> Tensor:
+        """What ``forward`` returns, once the modules are made."""
 
 
 class Loss(Term, ABC):
-    """A term that computes in float32, also under autocast; float64 stays float64."""
+    """A term weight * L that computes in float32, also under autocast; float64 stays float64."""
 
-    @final  # type: ignore[misc]  # torch declares forward as a variable
-    def forward(self, student: Knowledge, teacher: Knowledge, batch: Batch) -> Tensor:
+    @final
+    def weigh(self, student: Knowledge, teacher: Knowledge, batch: Batch) -> Tensor:
         with torch.autocast(student.logits.device.type, enabled=False):
-            return self.weight * self.compute(_full(student), _full(teacher, detach=True), batch)
+            return self.weight * self.compute(_raise(student), _raise(teacher, detach=True), batch)
 
     @abstractmethod
     def compute(self, student: Knowledge, teacher: Knowledge, batch: Batch) -> Tensor:
         """L, without the weight; the teacher's knowledge is detached."""
 
 
-def _full(knowledge: Knowledge, detach: bool = False) -> Knowledge:
-    def raised(x: Tensor) -> Tensor:
+def _raise(knowledge: Knowledge, detach: bool = False) -> Knowledge:
+    """Knowledge in float32 at least."""
+
+    def convert(x: Tensor) -> Tensor:
         return full(x.detach() if detach else x)
 
-    return Knowledge(tuple(map(raised, knowledge.features)), raised(knowledge.embedding), raised(knowledge.logits))
+    return Knowledge(tuple(map(convert, knowledge.features)), convert(knowledge.embedding), convert(knowledge.logits))

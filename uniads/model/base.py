@@ -28,6 +28,28 @@ class Network(nn.Module, ABC):
         )
 
 
+@torch.no_grad()
+def knowledge_of(network: nn.Module, image: Tensor) -> Knowledge:
+    """What a network says in eval mode, where it is; it is left in the mode that it was in, and unchanged.
+
+    Raises:
+        UserError: it does not return Knowledge.
+    """
+    modes = {module: module.training for module in network.modules()}
+    device = next((parameter.device for parameter in network.parameters()), image.device)
+    try:
+        knowledge = network.eval()(image.to(device))
+    finally:
+        for module, training in modes.items():
+            module.training = training
+    if not isinstance(knowledge, Knowledge):
+        raise UserError(
+            f"{type(network).__name__} returns {type(knowledge).__name__}, not Knowledge; let Tapped of "
+            "uniads.model.taps show its feature maps, embedding and logits: Tapped(network, num_classes=...)"
+        )
+    return knowledge
+
+
 def laid_out(network: nn.Module) -> torch.memory_format:
     """Put a network's weights into the faster safe memory layout; its images belong into the same one.
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from uniads.transform.base import Transform
 
 
-class Bmm(Transform):
+class BMM(Transform):
     """T(x)[n, a, b] = Σ_p x[n, a, p] · x[n, b, p]: the Gram matrix of the channels, over all positions p.
 
     Shape (N, C, C); a sum, not a mean, so it grows with H and W. A vector is a 1x1 map: its outer product.

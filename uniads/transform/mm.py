@@ -7,7 +7,7 @@ from torch import Tensor
 from uniads.transform.base import Transform
 
 
-class Mm(Transform):
+class MM(Transform):
     """T(x)[m, n] = ⟨x[m], x[n]⟩: the Gram matrix of the samples, each flattened.
 
     Shape (N, N) whatever the shape of x, so that student and teacher may differ in channels and size; a sum, not a

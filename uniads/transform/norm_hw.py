@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from uniads.transform.base import Transform
 
 
-class NormHw(Transform):
+class NormHW(Transform):
     """T(x)[n, c] = x[n, c] / max(‖x[n, c]‖₂, 1e-12), with the l2 norm over all positions. Zero stays zero.
 
     Source: the operator list of DetKDS (ICML 2024); maps are normalised so in attention transfer, arXiv:1612.03928.

@@ -5,7 +5,7 @@ from torch import Tensor
 from uniads.transform.base import Transform
 
 
-class Relu(Transform):
+class ReLU(Transform):
     """T(x) = max(x, 0). The gradient at 0 is 0."""
 
     def compute(self, x: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from uniads.transform.base import Transform
 from uniads.transform.temperature import temperature
 
 
-class SoftmaxHw(Transform):
+class SoftmaxHW(Transform):
     """T(x) = softmax_p( x / τ ): each channel of each sample as a distribution over the positions p.
 
     With the distance kl it gives channel-wise distillation, arXiv:2011.13256. Maps only: the axes of ``simplex`` are
