@@ -14,11 +14,12 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from uniads.bridge.candidate_loss import describe_candidate_loss
 from uniads.options import conf_dir
 from uniads.report.analysis.frequency import frequency_figure, tallies
 from uniads.report.analysis.importance import importance_figure, importances
 from uniads.report.page.figure import BLUE, GREY, RED, STYLE, canvas
-from uniads.report.search.candidate import architecture, loss_of
+from uniads.report.search.candidate import list_student_settings
 from uniads.report.search.curve import curve_figure, steps
 from uniads.report.search.graph import graph_figure
 from uniads.report.search.pareto import pareto_figure
@@ -61,9 +62,9 @@ def graph() -> Figure:
     best = account().result.best
     assert best is not None
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        loss = loss_of(best, account(), GlobalHydra.instance().config_loader())
+        loss = describe_candidate_loss(GlobalHydra.instance().config_loader(), account(), best)
     assert loss is not None
-    return graph_figure(loss, architecture(best), f"The loss of {best.candidate}")
+    return graph_figure(loss, list_student_settings(best), f"The loss of {best.candidate}")
 
 
 def halving() -> Figure:

@@ -42,12 +42,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def compose(command: Command, folder: Path) -> list[DictConfig]:
-    """The configuration of each job of a command."""
+    """The configuration of a command; of several jobs those of the first and the last."""
     configured = []
     search_path = [f"hydra.searchpath=[file://{folder}]"] if "--config-dir" in command.arguments else []
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
-        for job in command.jobs:
+        for job in dict.fromkeys(map(tuple, (command.jobs[0], command.jobs[-1]))):
             overrides = [override.replace("+pair=...", "+pair=resnet56-resnet20") for override in job]
             configured.append(loader.load_configuration(command.name, [*overrides, *search_path], RunMode.RUN))
     return configured
