@@ -1,5 +1,5 @@
 # Needs Python 3.10 or later, make and a network to the package index; everything else goes into .venv.
-# PYTHON=python3.12 chooses the interpreter, ARGS="..." is appended to the command of search, test and check.
+# PYTHON=python3.12 chooses the interpreter, ARGS="..." is appended to the command of search, test, check and docs.
 
 PYTHON ?= python3
 VENV := .venv
@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 
 export PRE_COMMIT_HOME := $(CURDIR)/$(VENV)/.pre-commit
 
-.PHONY: help install search test check bench
+.PHONY: help install search test check bench docs
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -24,6 +24,9 @@ test: $(READY)  ## the tests; ARGS="-m slow" for the slow ones
 
 check: $(READY)  ## every check of a commit: format, lint, types, layers, hygiene
 	$(VENV)/bin/pre-commit run --all-files --show-diff-on-failure $(ARGS)
+
+docs: $(READY)  ## this project's pages, at http://127.0.0.1:8000 while it runs; ARGS="-a ADDRESS" for another place
+	$(VENV)/bin/mkdocs serve $(ARGS)
 
 bench: $(READY)  ## measure on this machine, some forty minutes; tables here, JSON in benchmarks/results/
 	for name in step loop epochs distillers memory search_overhead main_job scaling accuracy; do \
