@@ -19,6 +19,7 @@ from uniads.error import UserError
 from uniads.options import build, options
 
 if TYPE_CHECKING:
+    from uniads import search, testing
     from uniads.bridge.configuration import configure
     from uniads.bridge.diswot import score as diswot_score
     from uniads.knowledge import Batch, Knowledge
@@ -43,6 +44,8 @@ __all__ = [
     "diswot_score",
     "fit",
     "options",
+    "search",
+    "testing",
 ]
 
 _LAZY = {
@@ -55,6 +58,8 @@ _LAZY = {
     "configure": "uniads.bridge.configuration:configure",
     "diswot_score": "uniads.bridge.diswot:score",
     "fit": "uniads.training.fit:fit",
+    "search": "uniads.search",
+    "testing": "uniads.testing",
 }
 """Where the names are that load torch or Hydra."""
 
@@ -64,7 +69,7 @@ def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         raise AttributeError(f"module 'uniads' has no attribute {name!r}")
     module, _, attribute = _LAZY[name].partition(":")
-    return getattr(import_module(module), attribute)
+    return getattr(import_module(module), attribute) if attribute else import_module(module)
 
 
 def __dir__() -> list[str]:

@@ -153,7 +153,7 @@ def search_settings(cfg: DictConfig, loader: ConfigLoader) -> SearchSettings:
         training=training_settings(shared),
         overrides=tuple(overrides),
         launcher=_launcher_overrides(),
-        space=_space_settings(cfg, shared, loader, fixed),
+        space=_space_settings(cfg, shared, overrides, loader, fixed),
         data=str(hydra.runtime.choices["data"]),
         schedule=instantiate(search.schedule, _convert_="all"),
         algorithm=make,
@@ -173,7 +173,7 @@ def search_settings(cfg: DictConfig, loader: ConfigLoader) -> SearchSettings:
         report=cfg.report,
         directory=Path(hydra.runtime.output_dir),
         facts=plain(search),
-        config=plain(cfg),
+        config=plain(OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])),
     )
 
 
@@ -191,7 +191,9 @@ def _launcher_overrides() -> tuple[str, ...]:
     return (f"launcher={hydra.runtime.choices['launcher']}", *given)
 
 
-def _space_settings(cfg: DictConfig, shared: DictConfig, loader: ConfigLoader, fixed: frozenset[str]) -> SpaceSettings:
+def _space_settings(
+    cfg: DictConfig, shared: DictConfig, overrides: Sequence[str], loader: ConfigLoader, fixed: frozenset[str]
+) -> SpaceSettings:
     raw = {**_student_genes(cfg, shared.student), **plain(cfg.space.dimensions)}
     dimensions = {key: _list_values(key, values, loader) for key, values in raw.items() if not _is_set(key, fixed)}
     transforms = {str(v) for key, values in dimensions.items() if key.startswith("transform@") for v in values}
@@ -202,7 +204,7 @@ def _space_settings(cfg: DictConfig, shared: DictConfig, loader: ConfigLoader, f
         defaults={key: None if "@" in key else OmegaConf.select(shared, key) for key in dimensions},
         nodes={str(k): v.source for k, v in shared.distiller.items() if isinstance(v, DictConfig) and "source" in v},
         ranks=_transform_ranks(sorted({*transforms, "identity"}), loader) if transforms else {},
-        models=_model_facts([str(name) for name in dimensions.get("model@student", ())], loader),
+        models=_model_facts([str(name) for name in dimensions.get("model@student", ())], overrides, loader),
         base_distiller=distiller,
         warm_start=_warm_start(cfg.search.warm_start, distiller, loader, "distiller" in fixed),
         max_params=cfg.search.max_params,
@@ -256,10 +258,10 @@ def _warm_start(names: Sequence[str], base: str, loader: ConfigLoader, fixed: bo
     return tuple(names)
 
 
-def _model_facts(names: Sequence[str], loader: ConfigLoader) -> dict[str, Mapping[str, Any]]:
-    """The facts of networks by option."""
+def _model_facts(names: Sequence[str], overrides: Sequence[str], loader: ConfigLoader) -> dict[str, Mapping[str, Any]]:
+    """The facts of networks by option, in the student's place."""
     load = loader.load_configuration
-    return {name: plain(load("train", [f"model@student={name}"], RunMode.RUN).student) for name in names}
+    return {name: plain(load("train", [*overrides, f"model@student={name}"], RunMode.RUN).student) for name in names}
 
 
 def _list_values(key: str, values: Any, loader: ConfigLoader) -> list[Value]:
