@@ -13,15 +13,15 @@ from hydra.core.global_hydra import GlobalHydra
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from uniads.report.page.figure import BLUE, GREY, RED, STYLE, canvas
+from uniads.report.search.curve import curve_figure, steps
+from uniads.report.search.graph import graph_figure
 
 from uniads.bridge.candidate_loss import describe_candidate_loss
 from uniads.options import conf_dir
 from uniads.report.analysis.frequency import frequency_figure, tallies
 from uniads.report.analysis.importance import importance_figure, importances
-from uniads.report.page.figure import BLUE, GREY, RED, STYLE, canvas
 from uniads.report.search.candidate import list_student_settings
-from uniads.report.search.curve import curve_figure, steps
-from uniads.report.search.graph import graph_figure
 from uniads.report.search.pareto import pareto_figure
 from uniads.search import Halving
 from uniads.search.account import Account

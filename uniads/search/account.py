@@ -74,14 +74,14 @@ class Account:
         return any(trial.status is Status.COMPLETED for trial in self.result.trials)
 
     @property
-    def epochs(self) -> dict[int, int]:
+    def rung_epochs(self) -> dict[int, int]:
         """Epochs at each rung that a trial reached."""
         return dict(sorted({trial.rung: trial.epochs for trial in self.result.trials}.items()))
 
     @property
-    def length(self) -> int:
+    def schedule_epochs(self) -> int:
         """Epochs at the top rung, which are also the length of every candidate's learning-rate schedule."""
-        return int(max([*self.facts.get("rung_epochs", ()), *self.epochs.values()]))
+        return int(max([*self.facts.get("rung_epochs", ()), *self.rung_epochs.values()]))
 
 
 def _read_space(facts: Mapping[str, Any], trials: Sequence[Trial]) -> SearchSpace:

@@ -86,7 +86,7 @@ class Result:
         return pareto.hypervolume([trial.values for trial in self.front], tuple(m.reference for m in self.measures))
 
     @property
-    def epochs(self) -> float:
+    def epochs_spent(self) -> float:
         """Epochs trained in all trials together, each epoch counted once."""
         return sum(trial.epochs_spent for trial in self.trials)
 
