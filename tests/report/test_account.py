@@ -16,7 +16,7 @@ def test_a_ledger_gives_the_searchs_own_result(recorded: Recorded) -> None:
     assert found.weights == made.weights
     assert (found.measures, found.top) == (made.measures, made.top)
     assert (found.front, found.best, found.knee) == (made.front, made.best, made.knee)
-    assert (found.hypervolume, found.epochs) == (made.hypervolume, made.epochs)
+    assert (found.hypervolume, found.epochs_spent) == (made.hypervolume, made.epochs_spent)
 
 
 def headed(recorded: Recorded, folder: Path, **changes: object) -> Path:

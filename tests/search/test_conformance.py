@@ -222,7 +222,7 @@ def test_it_works_without_halving(algorithm: Make) -> None:
     space = SearchSpace(LARGE)
     objective = per_point(space, lambda point, epochs: {"val_loss": float(epochs)})
     result = search(space, objective, algorithm(space), Full(24, 5), measures=[Measure("val_loss")], candidates=10)
-    assert result.epochs == 240
+    assert result.epochs_spent == 240
 
 
 SCHEDULES = [Halving([1, 3, 9], [8, 4, 2]), Full(9, 8), Hyperband(9)]
@@ -262,7 +262,7 @@ def test_a_search_trains_nobody_twice_and_keeps_failures_off_the_front(algorithm
     for trial in result.trials:
         below = [other for other in result.trials if other.candidate == trial.candidate and other.rung < trial.rung]
         assert trial.start == max((other.epochs for other in below), default=0)
-    assert result.epochs <= schedule.cost(result.candidates)
+    assert result.epochs_spent <= schedule.cost(result.candidates)
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda schedule: type(schedule).__name__)

@@ -238,7 +238,7 @@ def test_each_rung_goes_on_from_the_one_before() -> None:
 
 def test_epochs_are_counted_once(problem: Any) -> None:
     result = on_line()
-    assert result.epochs == RUNGS.cost(16) == sum(trial.epochs_spent for trial in result.trials)
+    assert result.epochs_spent == RUNGS.cost(16) == sum(trial.epochs_spent for trial in result.trials)
 
 
 def test_rejected_trials_count_as_far_as_they_ran() -> None:
@@ -252,8 +252,8 @@ def test_rejected_trials_count_as_far_as_they_ran() -> None:
     result = search(LINE, objective, Random(LINE), Full(4, 10), measures=LOSS, candidates=40)
     odd = sum(trial.genome[0] % 2 for trial in result.trials)
     assert 0 < odd < 40
-    assert result.epochs == 0.25 * odd + 4 * (40 - odd)
-    assert sum(trial.flops for trial in result.trials) == 100 * result.epochs
+    assert result.epochs_spent == 0.25 * odd + 4 * (40 - odd)
+    assert sum(trial.flops for trial in result.trials) == 100 * result.epochs_spent
 
 
 def test_trials_rejected_after_training_count_in_full() -> None:
@@ -281,7 +281,7 @@ def test_outliers_are_judged_by_what_was_known_before_their_batch() -> None:
 def test_no_generation_starts_once_the_epochs_are_spent() -> None:
     result = on_line(candidates=160, max_epochs=17)
     assert result.stopped == "17 epochs are spent"
-    assert result.epochs == 2 * RUNGS.cost(8)
+    assert result.epochs_spent == 2 * RUNGS.cost(8)
     assert result.candidates == 16
 
 
@@ -339,7 +339,7 @@ def test_two_hundred_candidates_do_no_more_work_than_the_schedule_says(problem: 
         shrinkage=Shrinkage(), rejection=Rejection(),
     )  # fmt: skip
     assert (result.candidates, result.stopped) == (200, "200 candidates are done")
-    assert result.epochs <= schedule.cost(200) == 1640
+    assert result.epochs_spent <= schedule.cost(200) == 1640
     assert len({trial.slot for trial in result.trials}) == len(result.trials) == work["evaluated"] <= 320
     assert result.hypervolume > 0
     assert work["admitted"] < 3 * 200

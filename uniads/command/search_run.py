@@ -198,7 +198,7 @@ def conclude(setup: Setup, result: Result, final: Outcome | None, console: Conso
         write_report(directory, partial(describe_candidate_loss, setup.launch.loader))
     full = settings.training.schedule_epochs
     trained = Amount(final.epochs, final.epochs * final.epoch_flops) if final else None
-    if result.epochs:
+    if result.epochs_spent:
         console.print(build_cost_table(Cost.of(result, settings.schedule.rungs[-1].epochs, full, trained)))
         console.print(describe_cost(result, full, final.epochs if final else 0), highlight=False, soft_wrap=True)
     files = f"ledger.jsonl, front.csv, pareto.png and pareto.svg: {directory}"

@@ -26,9 +26,9 @@ def main(cfg: DictConfig) -> None:
         if not (cfg.sweep.ledger and cfg.sweep.results):
             raise UserError("a comparison needs both sweep.ledger=FILE and sweep.results=[FILE,...]")
         account = Account.of(Path(cfg.sweep.ledger))
-        files = {str(file): read_sweep_trainings(Path(file), account.length) for file in cfg.sweep.results}
+        files = {str(file): read_sweep_trainings(Path(file), account.schedule_epochs) for file in cfg.sweep.results}
         sheet = build_equal_epochs_sheet(
-            account.result.measures, account.length, {"search": read_search_trainings(account), **files}
+            account.result.measures, account.schedule_epochs, {"search": read_search_trainings(account), **files}
         )
         sheet.write(directory)
         console.print(sheet.to_markdown(), highlight=False, soft_wrap=True, markup=False)

@@ -79,7 +79,7 @@ def build_study(
         )
         study.set_metric_names([_name_measure(measure) for measure in account.result.measures])
     study.set_user_attr("ledger", str(account.file.resolve()))
-    study.set_user_attr("epochs", account.epochs[rung])
+    study.set_user_attr("epochs", account.rung_epochs[rung])
     study.add_trials(build_trials(account, rung))
     return study
 
@@ -115,7 +115,7 @@ def export_studies(account: Account, storage: str, name: str) -> list[str]:
     Raises:
         UserError: the storage can't be opened, or holds a study of such a name from elsewhere.
     """
-    names = {rung: f"{name}-epoch{epochs}" for rung, epochs in account.epochs.items()}
+    names = {rung: f"{name}-epoch{epochs}" for rung, epochs in account.rung_epochs.items()}
     with _open_storage(storage) as database:
         known = {summary.study_name: summary for summary in optuna.get_all_study_summaries(database)}
         for study_name in names.values():

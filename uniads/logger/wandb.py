@@ -47,14 +47,14 @@ class SearchRun(Watcher):
         self._logged = float(run.summary.get("epochs", 0)) if run.resumed else 0.0
 
     def finish(self, generation: int, rung: int, trials: Sequence[Trial], result: Result) -> None:
-        if result.epochs <= self._logged:
+        if result.epochs_spent <= self._logged:
             return  # replayed from the ledger, and in the resumed run's history already
         losses = [trial.values[0] for trial in trials if trial.values]
         self.run.log(
             {
                 "generation": generation,
                 "rung": rung,
-                "epochs": result.epochs,
+                "epochs": result.epochs_spent,
                 "hypervolume": result.hypervolume,
                 "rejected": sum(trial.status.value == "rejected" for trial in result.trials),
                 "failed": sum(trial.status.value == "failed" for trial in result.trials),

@@ -19,7 +19,7 @@ ledger. The objective can be any function of a point and a number of epochs:
     ...     measures=measures, candidates=12, ledger=ledger,
     ... )
     >>> ledger.close()
-    >>> result.candidates, result.epochs
+    >>> result.candidates, result.epochs_spent
     (12, 52.0)
     >>> result.best.outcome["params"] <= 64
     True

@@ -1,4 +1,4 @@
-"""A search as its ledger tells it: what was searched, what was minimised, and every trial."""
+"""Reads a ledger: what was searched, what was minimised, and every trial. It also writes the header for it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -17,12 +17,12 @@ from uniads.search.trial import Status, Trial
 
 
 def fingerprint(space: SearchSpace, measures: Sequence[Measure], /, **more: Any) -> dict[str, Any]:
-    """What a ledger's header must hold for the ledger to be read without anything else.
+    """The entries of a header that make a ledger readable without anything else.
 
     Args:
         space: where to search.
         measures: what is minimised, the loss first.
-        more: whatever else makes this search this search.
+        more: further entries that distinguish this search from others.
     """
     dimensions = {dimension.key: list(dimension.values) for dimension in space.dimensions}
     return {
@@ -40,8 +40,8 @@ class Account:
     Attributes:
         file: the ledger.
         facts: the fingerprint in its header.
-        space: where the search looked, with its switches. Other repairs, and caps, are not recorded.
-        result: its trials and what follows from them.
+        space: the searched space with its switches. Other repairs, and caps, are not recorded.
+        result: the trials, and what follows from them.
     """
 
     file: Path
@@ -51,10 +51,11 @@ class Account:
 
     @classmethod
     def of(cls, file: Path) -> Self:
-        """Read a ledger, whole or of a search that still runs.
+        """Read a ledger. Its search may still be running.
 
         Raises:
-            UserError: there is no ledger, or it is damaged, holds no trial, or does not say what was searched.
+            UserError: there is no ledger, or it is damaged, holds no trial, does not say what was searched, or was
+                written by a newer version.
         """
         facts, trials, weights = ledger.read_all(file)
         if not trials:
@@ -73,14 +74,14 @@ class Account:
         return any(trial.status is Status.COMPLETED for trial in self.result.trials)
 
     @property
-    def epochs(self) -> dict[int, int]:
+    def rung_epochs(self) -> dict[int, int]:
         """Epochs at each rung that a trial reached."""
         return dict(sorted({trial.rung: trial.epochs for trial in self.result.trials}.items()))
 
     @property
-    def length(self) -> int:
+    def schedule_epochs(self) -> int:
         """Epochs at the top rung, which are also the length of every candidate's learning-rate schedule."""
-        return int(max([*self.facts.get("rung_epochs", ()), *self.epochs.values()]))
+        return int(max([*self.facts.get("rung_epochs", ()), *self.rung_epochs.values()]))
 
 
 def _read_space(facts: Mapping[str, Any], trials: Sequence[Trial]) -> SearchSpace:

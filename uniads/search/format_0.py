@@ -1,6 +1,6 @@
 """What a ledger header of format 0 leaves out, derived from the rest of the ledger.
 
-Headers of format 0 have no ``switches``. Those of version 0.1.0 also say what was minimised without the numbers.
+Such headers have no ``switches``. Some of them also name what was minimised without the target in numbers.
 """
 
 import json

@@ -32,7 +32,7 @@ class Ledger:
 
     Args:
         path: the file, or None to keep the rows in memory only.
-        fingerprint: what makes this search this search: space, settings, seed, version.
+        fingerprint: what distinguishes this search from others: space, settings, seed, version; see ``fingerprint``.
         force: go on although the file's fingerprint differs.
 
     Raises:

@@ -86,7 +86,7 @@ class Result:
         return pareto.hypervolume([trial.values for trial in self.front], tuple(m.reference for m in self.measures))
 
     @property
-    def epochs(self) -> float:
+    def epochs_spent(self) -> float:
         """Epochs trained in all trials together, each epoch counted once."""
         return sum(trial.epochs_spent for trial in self.trials)
 
@@ -141,7 +141,7 @@ def search(
     Args:
         space: where to search.
         objective: evaluates batches of trials; see ``per_point`` for plain functions and tables.
-        algorithm: proposes candidates; a new one for every call, since it remembers what it asked.
+        algorithm: proposes candidates; a new one for every call, since it remembers its proposals.
         schedule: rungs of each generation.
         measures: what to minimise, the loss first.
         candidates: stop after so many.
@@ -255,17 +255,17 @@ def _run_rung(state: _State, generation: int, position: int, batch: Sequence[Tri
         yield ended
 
 
-def _next_answer(answers: Iterator[Trial], asked: Trial) -> Trial:
+def _next_answer(answers: Iterator[Trial], trial: Trial) -> Trial:
     """The objective's answer to the trial that it must answer next.
 
     Raises:
         UserError: the objective has no more answers, or answers another trial, or yields a trial that has not ended.
     """
     answer = next(answers, None)
-    if answer and answer.status is not Status.PENDING and answer.slot == asked.slot:
+    if answer and answer.status is not Status.PENDING and answer.slot == trial.slot:
         return answer
     got = f"{answer.slot}, {answer.status.value}" if answer else "no more"
-    raise UserError(f"the objective must yield {asked.slot} next, completed, rejected or failed; it gave {got}")
+    raise UserError(f"the objective must yield {trial.slot} next, completed, rejected or failed; it gave {got}")
 
 
 def _judge(state: _State, trial: Trial, earlier: Sequence[float]) -> Trial:
@@ -275,10 +275,10 @@ def _judge(state: _State, trial: Trial, earlier: Sequence[float]) -> Trial:
     trial = replace(trial, outcome=outcome, flops=trial.flops if isfinite(trial.flops) else 0.0)
     if trial.status is not Status.COMPLETED:
         return trial
-    whole = {"epochs": trial.epochs} | outcome  # it was trained to the end of the rung
+    at_end = {"epochs": trial.epochs} | outcome  # a rejected trial without "epochs" would count as not trained
     try:
         values = tuple(measure(numbers) for measure in state.measures)
     except ValueError as error:
-        return trial.rejected(str(error), whole, trial.seconds)
+        return trial.rejected(str(error), at_end, trial.seconds)
     reason = state.rejection.reason(values[0], earlier) if state.rejection else ""
-    return trial.rejected(reason, whole, trial.seconds) if reason else replace(trial, values=values)
+    return trial.rejected(reason, at_end, trial.seconds) if reason else replace(trial, values=values)

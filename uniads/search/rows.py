@@ -26,7 +26,7 @@ class Header:
     """The first line of a ledger file.
 
     Attributes:
-        fingerprint: what makes the search this search.
+        fingerprint: what distinguishes the search from others.
         format: format of the file, 0 or above.
     """
 

@@ -18,7 +18,7 @@ Weights = tuple[tuple[float, ...], ...]
 
 
 class SearchSpace:
-    """Genomes, points and overrides of one space, and the way between them.
+    """Translates between the genomes, points and overrides of one space, and draws genomes.
 
     A gene is idle at a point if it has no effect there. Its value is then replaced by its first one, so that points
     that mean the same are one candidate.
@@ -28,9 +28,10 @@ class SearchSpace:
         repair: maps any point to a legal one with the same keys, and legal points to themselves. Two points that are
             repaired to one are one candidate. It is given points whose idle genes have their first value.
         admits: whether a legal point may be trained at all, such as a cap on parameters.
-        switches: say which genes are idle where. They are applied in this order; one whose own gene is idle does
-            nothing.
-        seeded: keys that draws leave at their first value; others come from warm starts, crossover and mutation.
+        switches: say which genes are idle at which points. They are applied in this order. A switch whose own gene is
+            idle does nothing.
+        seeded: keys that random draws leave at their first value. Their other values come from warm starts, crossover
+            and mutation.
 
     Raises:
         UserError: there is no dimension, or a dimension has no value or one twice, or a switch does not fit.

@@ -89,8 +89,8 @@ class Trial:
     @property
     def epochs_spent(self) -> float:
         """Epochs trained in this trial alone, without those at lower rungs."""
-        whole = self.epochs if self.status is Status.COMPLETED else self.start
-        return float(self.outcome.get("epochs", whole)) - self.start
+        last_epoch = self.epochs if self.status is Status.COMPLETED else self.start
+        return float(self.outcome.get("epochs", last_epoch)) - self.start
 
     def row(self) -> dict[str, Any]:
         """This trial as one JSON object."""

@@ -54,7 +54,7 @@ class ProgressWatcher(Watcher):
 
     def finish(self, generation: int, rung: int, trials: Sequence[Trial], result: Result) -> None:
         self._batch = ()
-        self._done = result.epochs
+        self._done = result.epochs_spent
         rejected = sum(trial.status is Status.REJECTED for trial in trials)
         failed = sum(trial.status is Status.FAILED for trial in trials)
         losses = [trial.values[0] for trial in trials if trial.status is Status.COMPLETED]

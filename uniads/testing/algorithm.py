@@ -193,7 +193,9 @@ def trains_nobody_twice(make: Make) -> None:
         require(result.front, f"{name} must find a front")
         whole = all(trial.status is Status.COMPLETED and trial.epochs == 9 for trial in result.front)
         require(whole, f"{name} must have whole trainings only on its front")
-        require(result.epochs <= schedule.cost(result.candidates), f"{name} must not cost more than the schedule says")
+        require(
+            result.epochs_spent <= schedule.cost(result.candidates), f"{name} must not cost more than the schedule says"
+        )
 
 
 def can_be_replayed(make: Make) -> None:

@@ -117,13 +117,13 @@ def test_curves_end_where_the_search_ended(account: Account) -> None:
     assert len(found) == len(account.result.at(1))
     assert [step.hypervolume for step in found] == sorted(step.hypervolume for step in found)
     assert [step.epochs for step in found] == sorted(step.epochs for step in found)
-    assert found[-1].epochs <= account.result.epochs
+    assert found[-1].epochs <= account.result.epochs_spent
 
 
 def test_cost_adds_up(account: Account) -> None:
     *rungs, total = build_rung_total_sheet(account).rows
     assert total[1] == len(account.result.trials) == sum(int(row[1] or 0) for row in rungs)
-    assert total[5] == account.result.epochs
+    assert total[5] == account.result.epochs_spent
 
 
 def test_genes_that_are_spared_have_no_history(account: Account) -> None:

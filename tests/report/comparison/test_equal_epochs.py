@@ -54,7 +54,7 @@ def test_a_runs_epochs_are_one_training(tmp_path: Path) -> None:
 
 def test_a_search_spends_its_own_epochs(account: Account) -> None:
     answers = read_search_trainings(account)
-    assert sum(answer.epochs for answer in answers) == account.result.epochs
+    assert sum(answer.epochs for answer in answers) == account.result.epochs_spent
     assert sum(answer.outcome is not None for answer in answers) == len(account.result.at(account.result.top))
 
 

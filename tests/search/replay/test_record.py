@@ -30,7 +30,7 @@ from uniads.search.replay.contest import curve, play
 from uniads.search.replay.known import known_candidates, known_students
 from uniads.search.replay.record import Record
 from uniads.search.replay.replay import Replay
-from uniads.search.replay.surrogate import Surrogate, hopeless
+from uniads.search.replay.surrogate import Surrogate, is_hopeless
 
 RECORDED = Path(__file__).parents[3] / "benchmarks" / "ledgers" / "digits_resnet56-resnet20.jsonl.gz"
 DIMENSIONS: dict[str, Any] = {
@@ -149,7 +149,7 @@ def test_a_rejection_inside_the_training_is_replayed_and_learned(record: Record)
             stopped.append(trial)
     mended = replace(record, trials=tuple(stopped))
     replay = Replay(mended, surrogate=mended.surrogate(noise=False))
-    recorded = next(trial for trial in stopped if hopeless(trial))
+    recorded = next(trial for trial in stopped if is_hopeless(trial))
     (told,) = replay([asked(record, recorded.genome, 1)])
     assert (told.status, told.reason, told.epochs_spent) == (Status.REJECTED, "chance level", 0.5)
     new = next(g for g in record.space.every() if g[2] == 1 and g not in {trial.genome for trial in stopped})

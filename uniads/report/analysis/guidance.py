@@ -95,7 +95,7 @@ def _describe_importances(account: Account, importances: Sequence[Importance]) -
     above = [
         f"{names[one.gene]} {one.share:.2f} [{one.low:.2f}, {one.high:.2f}]" for one in importances if one.stands_out
     ]
-    what = f"the rank of the loss after epoch {account.epochs.get(0, 0)} (n = {n})"
+    what = f"the rank of the loss after epoch {account.rung_epochs.get(0, 0)} (n = {n})"
     if above:
         yield f"More than chance explain {what}: {', '.join(above)} (share of the explained variance, 95 % interval)."
     elif importances:

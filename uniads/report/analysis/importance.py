@@ -122,4 +122,4 @@ def draw_importance_figure(account: Account, importances: Sequence[Importance]) 
 
 def _build_title(account: Account) -> str:
     n = len(rank_first_rung(account)[0])
-    return f"Importance of each gene for the loss after epoch {account.epochs[0]}, n = {n} candidates"
+    return f"Importance of each gene for the loss after epoch {account.rung_epochs[0]}, n = {n} candidates"

@@ -31,7 +31,7 @@ def draw_rank_correlation_figure(account: Account, correlations: Sequence[RungCo
     figure, axes = create_panels(len(correlations), 3, 3.2)
     losses = {
         epochs: {trial.candidate: trial.values[0] for trial in account.result.at(rung)}
-        for rung, epochs in account.epochs.items()
+        for rung, epochs in account.rung_epochs.items()
     }
     name = account.result.measures[0].name
     for axis, pair in zip(axes, correlations, strict=True):

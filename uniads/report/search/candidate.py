@@ -11,7 +11,7 @@ def spell_candidate(account: Account, trial: Trial) -> str:
     if "overrides" not in facts:
         return " ".join(trial.overrides)
     data_seed = facts.get("data_seed", facts.get("seed", 0))
-    return build_command(build_overrides(facts["overrides"], trial, data_seed, account.length))
+    return build_command(build_overrides(facts["overrides"], trial, data_seed, account.schedule_epochs))
 
 
 def list_student_settings(trial: Trial) -> list[str]:

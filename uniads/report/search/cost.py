@@ -141,7 +141,7 @@ def describe_cost(result: Result, full_epochs: int, final_epochs: float) -> str:
         final_epochs: epochs of the final training; 0 when there was none.
     """
     baseline = result.candidates * full_epochs
-    spent = result.epochs
+    spent = result.epochs_spent
     text = (
         f"{result.candidates} candidates cost {spent:.4g} epochs; training each for the recipe's {full_epochs} epochs "
         f"would cost {baseline:,}: a factor of {baseline / spent:.1f}"

@@ -88,7 +88,7 @@ def _summarise(account: Account) -> str:
     measures = " and ".join(
         m.name if m.target is None else f"distance of {m.name} from {m.target:,.6g}" for m in result.measures
     )
-    stops = ", ".join(str(epochs) for epochs in account.facts.get("rung_epochs", account.epochs.values()))
+    stops = ", ".join(str(epochs) for epochs in account.facts.get("rung_epochs", account.rung_epochs.values()))
     return (
         f"{result.candidates} candidates, judged after epoch {stops} on the validation split; minimised: {measures}. "
         f"{len(account.space.dimensions)} genes, {account.space.size:.3g} combinations before repair."
@@ -138,7 +138,7 @@ def _build_analysis_sections(account: Account) -> Iterator[Section]:
     if find_weighted_genes(account):
         figure, sheet = draw_shrinkage_figure(account), build_shrinkage_sheet(account)
         yield Section("shrinkage", "Shrinkage", figure=figure, sheet=sheet, folded=True)
-    if len(account.epochs) > 1:
+    if len(account.rung_epochs) > 1:
         yield _build_rank_correlation_section(account)
 
 
@@ -155,7 +155,7 @@ def _build_rank_correlation_section(account: Account) -> Section:
 
 
 def _describe_epochs(account: Account) -> Iterator[str]:
-    if "recipe_epochs" in account.facts and account.result.epochs > 0:
+    if "recipe_epochs" in account.facts and account.result.epochs_spent > 0:
         file = account.file.parent / "final" / "outcome.json"
         final = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
         yield f"{describe_cost(account.result, account.facts['recipe_epochs'], final.get('epochs', 0))}."

@@ -11,7 +11,7 @@ ENDINGS = (Status.COMPLETED, Status.REJECTED, Status.FAILED)
 def build_rung_total_sheet(account: Account) -> Sheet:
     """Trials, epochs, operations and seconds by rung; a resumed candidate's earlier epochs count at their rung."""
     rows = []
-    for rung, epochs in account.epochs.items():
+    for rung, epochs in account.rung_epochs.items():
         trials = [trial for trial in account.result.trials if trial.rung == rung]
         counts = [sum(trial.status is status for trial in trials) for status in ENDINGS]
         spent = (sum(t.epochs_spent for t in trials), sum(t.flops for t in trials), sum(t.seconds for t in trials))

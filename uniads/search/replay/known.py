@@ -3,7 +3,7 @@
 import numpy as np
 
 from uniads.search.replay.record import Record
-from uniads.search.replay.surrogate import Surrogate, hopeless
+from uniads.search.replay.surrogate import Surrogate, is_hopeless
 from uniads.search.space import Genome, Point, SearchSpace, Value
 from uniads.search.trial import Trial
 
@@ -11,7 +11,7 @@ from uniads.search.trial import Trial
 def known_students(record: Record, surrogate: Surrogate) -> SearchSpace:
     """The recorded space without students larger than the largest recorded one.
 
-    Nothing is known of these, and the recording search may have had a cap on parameters.
+    The record says nothing of such students, and the recording search may have had a cap on parameters.
     """
     largest = max((trial.outcome["params"] for trial in record.trials if "params" in trial.outcome), default=None)
     if largest is None:
@@ -32,7 +32,7 @@ def known_candidates(record: Record) -> SearchSpace:
     """
     answers = {(_genome(record, trial), trial.epochs) for trial in record.trials if "val_loss" in trial.outcome}
     complete = {genome for genome, _ in answers if all((genome, epochs) in answers for epochs in record.rungs)}
-    candidates = sorted(complete | {_genome(record, trial) for trial in record.trials if hopeless(trial)})
+    candidates = sorted(complete | {_genome(record, trial) for trial in record.trials if is_hopeless(trial)})
     ordinal = np.array([dimension.ordinal for dimension in record.space.dimensions])
     scale = np.array([max(len(dimension.values) - 1, 1) for dimension in record.space.dimensions])
     genes = np.array(candidates)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from uniads.search.replay.surrogate import Surrogate, hopeless
+from uniads.search.replay.surrogate import Surrogate, is_hopeless
 from uniads.search.space import Genome, SearchSpace
 from uniads.search.trial import Status, Trial
 
@@ -33,7 +33,7 @@ class Replay:
         self._hopeless: dict[Genome, Trial] = {}
         for trial in record.trials:
             genome = record.space.repair(trial.genome)
-            if hopeless(trial):
+            if is_hopeless(trial):
                 self._hopeless[genome] = trial
             elif trial.status is not Status.FAILED:
                 self._outcomes[genome, trial.epochs] = trial

@@ -56,7 +56,7 @@ class Prediction:
     trained: Mapping[str, Sequence[float]]
 
 
-def hopeless(trial: Trial) -> bool:
+def is_hopeless(trial: Trial) -> bool:
     """Whether a trial was stopped during its training. A trial that was rejected after its training has a loss."""
     return trial.status is Status.REJECTED and "val_loss" not in trial.outcome
 
@@ -99,12 +99,12 @@ class Surrogate:
         if not rows:
             raise UserError("the ledger holds no trial to learn from")
         self.seed, self.noise = seed, noise
-        self.rungs = sorted({trial.epochs for trial in rows if not hopeless(trial)})
+        self.rungs = sorted({trial.epochs for trial in rows if not is_hopeless(trial)})
         self._forests = {
             (name, rung): Forest(space, _training_data(rows, name, rung), seed) for name in names for rung in self.rungs
         }
         self._errors = self._collect_errors()
-        stopped = {trial.genome for trial in rows if hopeless(trial)}
+        stopped = {trial.genome for trial in rows if is_hopeless(trial)}
         self._rejected = Forest(space, {trial.genome: float(trial.genome in stopped) for trial in rows}, seed)
         recorded = {name: _recorded_numbers(rows, name) for name in FIXED}
         self._fixed = {name: Fixed(space, numbers, architecture, seed) for name, numbers in recorded.items() if numbers}
