@@ -13,18 +13,17 @@ from hydra.core.global_hydra import GlobalHydra
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from uniads.report.page.figure import BLUE, GREY, RED, STYLE, canvas
-from uniads.report.search.curve import curve_figure, steps
-from uniads.report.search.graph import graph_figure
 
 from uniads.bridge.candidate_loss import describe_candidate_loss
 from uniads.options import conf_dir
-from uniads.report.analysis.frequency import frequency_figure, tallies
-from uniads.report.analysis.importance import importance_figure, importances
+from uniads.report.analysis.frequency import count_values, draw_frequency_figure
+from uniads.report.analysis.importance import draw_importance_figure, measure_importances
+from uniads.report.element.figure import BLUE, GREY, RED, STYLE, create_figure
 from uniads.report.search.candidate import list_student_settings
-from uniads.report.search.pareto import pareto_figure
-from uniads.search import Halving
-from uniads.search.account import Account
+from uniads.report.search.convergence import draw_convergence_figure, trace_convergence
+from uniads.report.search.loss_graph import draw_loss_figure
+from uniads.report.search.pareto import draw_pareto_figure
+from uniads.search import Account, Halving
 
 ROOT = Path(__file__).resolve().parents[1]
 LEDGER = ROOT / "benchmarks" / "ledgers" / "digits_resnet56-resnet20.jsonl.gz"
@@ -39,22 +38,22 @@ def account() -> Account:
 
 def pareto() -> Figure:
     """All candidates of the recorded search by loss and size."""
-    return pareto_figure(account().result, "ResNet-20 students of ResNet-56 on digits, 300 random candidates")
+    return draw_pareto_figure(account().result, "ResNet-20 students of ResNet-56 on digits, 300 random candidates")
 
 
 def curve() -> Figure:
     """What the recorded search had found after how many epochs."""
-    return curve_figure(steps(account().result), account().result)
+    return draw_convergence_figure(trace_convergence(account().result), account().result)
 
 
 def importance() -> Figure:
     """Which genes the losses of the recorded search depend on."""
-    return importance_figure(account(), importances(account()))
+    return draw_importance_figure(account(), measure_importances(account()))
 
 
 def frequency() -> Figure:
     """How often each value was tried and promoted."""
-    return frequency_figure(account(), tallies(account()))
+    return draw_frequency_figure(account(), count_values(account()))
 
 
 def graph() -> Figure:
@@ -64,13 +63,13 @@ def graph() -> Figure:
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         loss = describe_candidate_loss(GlobalHydra.instance().config_loader(), account(), best)
     assert loss is not None
-    return graph_figure(loss, list_student_settings(best), f"The loss of {best.candidate}")
+    return draw_loss_figure(loss, list_student_settings(best), f"The loss of {best.candidate}")
 
 
 def halving() -> Figure:
     """One generation of ``search=quick``: who goes on to which rung."""
     rungs = Halving([1, 2, 3], [12, 9, 7]).rungs
-    figure, (axes,) = canvas(7.5, 3.2)
+    figure, (axes,) = create_figure(7.5, 3.2)
     start = 0
     for position, rung in enumerate(rungs):
         after = rungs[position + 1].quota if position + 1 < len(rungs) else rung.quota

@@ -14,6 +14,8 @@ from mkdocs.structure.pages import Page
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
 EXAMPLE = re.compile(r"<!-- example (\S+) -->")
+PIPED = re.compile(r"`([^`\n]*\\\|[^`\n]*)`")
+"""Code with a pipe in a table, which GitHub and this site's Markdown escape in different ways."""
 LAYERS = "<!-- layers -->"
 LANGUAGES = {".py": "python", ".yaml": "yaml", ".md": "markdown"}
 
@@ -21,7 +23,14 @@ LANGUAGES = {".py": "python", ".yaml": "yaml", ".md": "markdown"}
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Put the code in."""
     del page, config, files
-    return EXAMPLE.sub(lambda found: "\n\n".join(blocks(found[1])), markdown).replace(LAYERS, layers())
+    shown = EXAMPLE.sub(lambda found: "\n\n".join(blocks(found[1])), markdown).replace(LAYERS, layers())
+    return PIPED.sub(lambda found: f"<code>{_literal(found[1])}</code>", shown)
+
+
+def _literal(text: str) -> str:
+    """Text of which Markdown reads nothing as its own, an escaped pipe as a pipe."""
+    plain = text.replace("\\|", "|")
+    return "".join(letter if letter.isalnum() or letter == " " else f"&#{ord(letter)};" for letter in plain)
 
 
 def blocks(name: str) -> Iterator[str]:

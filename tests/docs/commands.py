@@ -73,6 +73,12 @@ class Command:
         return kept
 
     @property
+    def config_dir(self) -> str:
+        """The folder with options of a reader's own; empty for none."""
+        words = list(self.arguments)
+        return words[words.index("--config-dir") + 1] if "--config-dir" in words else ""
+
+    @property
     def jobs(self) -> list[list[str]]:
         """The overrides of each job: more than one with ``-m``."""
         if "-m" not in self.arguments:

@@ -46,6 +46,7 @@ def shortened(command: Command, folder: Path, directory: Path, teachers: Path) -
         "FILE": str(LEDGER),
         "URL": f"sqlite:///{directory / 'optuna.db'}",
         "benchmarks/ledgers": str(LEDGER.parent),
+        "examples/": f"{ROOT / 'examples'}/",
     }
     words = list(command.words[1:])
     for placeholder, value in stands_for.items():
