@@ -54,13 +54,48 @@ def test_importing_it_loads_nothing_heavy(module: str) -> None:
     assert not heavy & set(done.stdout.split())
 
 
+BORDER = {"command", "bridge"}
+"""Packages whose functions may take a configuration."""
+HYDRA_ITSELF = {"launcher/pool.py", "launcher/hydra_private.py"}
+"""Hydra's own interfaces: a launcher of ours, and the private parts that it needs."""
+ENTRY_POINTS = {"__init__", "__main__", "entry", "train", "evaluate", "compare", "sweep"}
+
+
+def test_no_function_outside_of_the_border_takes_a_configuration() -> None:
+    takers = {
+        f"{module.relative_to(PACKAGE).as_posix()}: {node.name}"
+        for module in MODULES
+        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef)
+        and any("DictConfig" in ast.unparse(a.annotation) for a in node.args.args if a.annotation)
+    }
+    inside = {taker for taker in takers if taker.split("/")[0] in BORDER}
+    assert len(inside) > 15, "the border is somewhere else"
+    assert {taker for taker in takers - inside if taker.split(":")[0] not in HYDRA_ITSELF} == set()
+
+
+def test_private_parts_of_hydra_are_used_in_one_file() -> None:
+    users = [m.relative_to(PACKAGE).as_posix() for m in MODULES if "hydra._" in m.read_text(encoding="utf-8")]
+    assert users == ["launcher/hydra_private.py"]
+
+
+def test_the_root_of_the_package_holds_words_and_entry_points() -> None:
+    words = {module.stem for module in PACKAGE.glob("*.py")} - ENTRY_POINTS
+    assert words == {"blueprint", "cache", "error", "knowledge", "options", "outcome", "recipe", "settings"}
+
+
+def test_near_names_are_looked_for_in_one_place() -> None:
+    users = [m.relative_to(PACKAGE).as_posix() for m in MODULES if "get_close_matches" in m.read_text(encoding="utf-8")]
+    assert users == ["error.py"]
+
+
 def test_groups_packages_and_tests_share_names() -> None:
     packages = folders(PACKAGE)
     assert set(SHARED) <= packages
     assert set(SHARED) <= folders(conf_dir())
     others = {"bridge", "command", "export", "learner", "report", "teacher", "terminal", "testing", "training"}
     assert packages == {*SHARED, *others}
-    named = packages | {module.stem for module in PACKAGE.glob("*.py")} | folders(conf_dir())
+    named = packages | {module.stem for module in PACKAGE.glob("*.py")} | folders(conf_dir()) | {"docs"}
     assert {name for name in folders(ROOT / "tests") if not name.startswith(".")} <= named
 
 
