@@ -19,7 +19,9 @@ from uniads.distiller.base import Context
 EPOCHS = 4
 
 
-def train(network: nn.Module, data: Data, loss: Callable[[uniads.Batch], Tensor], more: nn.Module | None = None) -> None:
+def train(
+    network: nn.Module, data: Data, loss: Callable[[uniads.Batch], Tensor], more: nn.Module | None = None
+) -> None:
     """Train a network, and the adapters of a distiller, on a loss of a batch."""
     parameters = [*network.parameters(), *(more.parameters() if more else [])]
     optimizer = torch.optim.SGD(parameters, lr=0.05, momentum=0.9, weight_decay=5e-4)

@@ -23,7 +23,7 @@ def main() -> None:
         result = search(record.space, objective, algorithm, schedule, measures=record.measures, candidates=60)
         assert result.best is not None
         values = ", ".join(f"{measure.name} {result.best.outcome[measure.name]:.3f}" for measure in record.measures)
-        print(f"{type(algorithm).__name__}: {result.epochs:.0f} epochs replayed; best: {values}")
+        print(f"{type(algorithm).__name__}: {result.epochs_spent:.0f} epochs replayed; best: {values}")
 
 
 if __name__ == "__main__":

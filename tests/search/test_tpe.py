@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from uniads.search import Full, Halving, Measure, Point, Result, SearchSpace, Status, Trial, per_point, search
-from uniads.search.algorithm.tpe import TPE, shifted
+from uniads.search.algorithm.tpe import TPE, shift_rungs
 
 SPACE = SearchSpace({"a": range(12), "b": ["u", "v", "w"], "c": range(12), "d": range(12)})
 
@@ -26,7 +26,7 @@ def test_every_trial_of_a_higher_rung_dominates_every_one_of_a_lower() -> None:
         trial((8.0, 900.0), 2),
         trial((), 2, Status.FAILED),
     ]
-    low, also_low, middle, high, failed = shifted(trials)
+    low, also_low, middle, high, failed = shift_rungs(trials)
     assert high == [8.0, 900.0]
     assert dominates(high, middle)
     assert dominates(middle, low)
@@ -35,7 +35,7 @@ def test_every_trial_of_a_higher_rung_dominates_every_one_of_a_lower() -> None:
 
 
 def test_within_a_rung_values_keep_their_differences() -> None:
-    one, other = shifted([trial((1.0, 2.0)), trial((4.0, 0.5)), trial((0.0, 0.0), 1)])[:2]
+    one, other = shift_rungs([trial((1.0, 2.0)), trial((4.0, 0.5)), trial((0.0, 0.0), 1)])[:2]
     assert [b - a for a, b in zip(one, other, strict=True)] == pytest.approx([3.0, -1.5])
 
 

@@ -35,7 +35,7 @@ class Repeats(Walk):
     """Forgets what it has asked for."""
 
     def ask(self, generation: int, n: int, weights: Weights | None = None) -> list[Genome]:  # type: ignore[misc]
-        self._asked.clear()
+        self._proposed.clear()
         return super().ask(generation, n, weights)
 
 

@@ -76,7 +76,7 @@ def test_factors_are_to_a_baseline_that_is_spelled_out(cost: Cost) -> None:
 def test_spent_and_saved_make_up_the_whole(schedule: Schedule) -> None:
     cost = Cost.of(searched(schedule), top=24, full=240)
     assert cost.spent + cost.halved + cost.rejected + cost.failed == cost.top
-    assert cost.spent.epochs == searched(schedule).epochs
+    assert cost.spent.epochs == searched(schedule).epochs_spent
 
 
 def test_the_sentence_names_the_baseline() -> None:
