@@ -11,6 +11,7 @@ import yaml
 from docs.hooks import inclusions, results
 from docs.hooks import options as pages
 from uniads.options import conf_dir, options
+from uniads.report.distiller import insert_table
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -112,6 +113,12 @@ def test_nothing_is_fetched_by_a_reader() -> None:
     assert CONFIG["theme"]["font"] is False
     assert not {"extra_javascript", "extra_templates"} & CONFIG.keys()
     assert "offline" not in CONFIG["plugins"]
+
+
+@pytest.mark.slow
+def test_the_table_of_methods_is_as_the_distillers_are() -> None:
+    text = TEXTS["howto/methods.md"]
+    assert insert_table(text) == text
 
 
 @pytest.mark.slow
