@@ -6,7 +6,7 @@ the same images. The loss is the published KD; any other name of ``uniads.option
     python examples/plain_loop.py
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -19,11 +19,9 @@ from uniads.distiller.base import Context
 EPOCHS = 4
 
 
-def train(
-    network: nn.Module, data: Data, loss: Callable[[uniads.Batch], Tensor], more: nn.Module | None = None
-) -> None:
-    """Train a network, and the adapters of a distiller, on a loss of a batch."""
-    parameters = [*network.parameters(), *(more.parameters() if more else [])]
+def train(modules: Sequence[nn.Module], data: Data, loss: Callable[[uniads.Batch], Tensor]) -> None:
+    """Train a network, and the adapters of its distiller, on a loss of a batch."""
+    parameters = [parameter for module in modules for parameter in module.parameters()]
     optimizer = torch.optim.SGD(parameters, lr=0.05, momentum=0.9, weight_decay=5e-4)
     loader = data.train(batch_size=64)
     for epoch in range(EPOCHS):
@@ -46,11 +44,11 @@ def main() -> None:
     torch.manual_seed(0)
     data = uniads.build("data", "digits")
     shape = {"num_classes": data.num_classes, "in_channels": data.channels}
-    teacher = uniads.build("model", "resnet8", width=0.5, **shape)
-    train(teacher, data, lambda batch: F.cross_entropy(teacher.train()(batch.image).logits, batch.label))
+    teacher = uniads.build("model", "resnet8", **shape)
+    train([teacher], data, lambda batch: F.cross_entropy(teacher.train()(batch.image).logits, batch.label))
     print(f"teacher: {measure_accuracy(teacher, data):.3f}")
 
-    student = uniads.build("model", "resnet8", width=0.25, **shape)
+    student = uniads.build("model", "resnet8", width=0.5, **shape)
     distiller = uniads.build("distiller", "kd")
     distiller.adapt(Context.of(student, teacher, next(iter(data.train(2))).image))
 
@@ -61,7 +59,7 @@ def main() -> None:
         terms = distiller(known, taught, batch)  # weighted already
         return distiller.task * F.cross_entropy(known.logits, batch.label) + sum(terms.values())
 
-    train(student, data, loss, distiller)
+    train([student, distiller], data, loss)
     print(f"student: {measure_accuracy(student, data):.3f} with {distiller.formula()}")
 
 

@@ -1,4 +1,4 @@
-"""A distance of your own, outside of the package: this file and ``conf/distance/huber.yaml``.
+r"""A distance of your own, outside of the package: this file and ``conf/distance/huber.yaml``.
 
 Run this file to check that it keeps what every distance promises. Run the command in this folder, to train with it:
 

@@ -1,4 +1,4 @@
-"""A transform of your own, outside of the package: this file and ``conf/transform/clip.yaml``.
+r"""A transform of your own, outside of the package: this file and ``conf/transform/clip.yaml``.
 
 Run this file to check that it keeps what every transform promises. Run the command in this folder, to train with it:
 

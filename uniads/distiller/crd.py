@@ -107,6 +107,11 @@ class CRD(Loss):
             raise UserError(f"crd needs training images of two classes or more, got {self.images} of one class")
 
     def compute(self, student: Knowledge, teacher: Knowledge, batch: Batch) -> Tensor:
+        if len(batch.index) != len(student.embedding):
+            raise UserError(
+                f"CRD needs the position of each image in its training set, got {len(batch.index)} for "
+                f"{len(student.embedding)} images; give a loader of batches (image, label, index)"
+            )
         v_s, v_t = F.normalize(self.embed_s(student.embedding)), F.normalize(self.embed_t(teacher.embedding))
         columns = torch.cat([batch.index[:, None], self._draw_negatives(batch)], 1)
         scores = [

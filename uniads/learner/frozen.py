@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from uniads.knowledge import Batch, Knowledge
-from uniads.model.base import Network, laid_out
+from uniads.model.base import laid_out
 
 TeacherSource = Callable[[Batch, int], Knowledge]
 """The knowledge of a batch of the given epoch, from 0."""
@@ -31,7 +31,7 @@ class Frozen:
     into convolutions gains one part in a hundred here and changes the answers' bits, so it is left to the compiler.
 
     Args:
-        network: moved to the device of the batches, put into eval mode, and not changed otherwise.
+        network: returns Knowledge; moved to the device of the batches, put into eval mode, and not changed otherwise.
         dtype: in which the copy computes; the answers are float32. bfloat16 changes the logits by about 1e-2 of the
             largest.
         compiled: how the copy is compiled for batches of the first one's size, ``DEFAULT`` or ``GRAPHS``; None: not at
@@ -39,7 +39,7 @@ class Frozen:
             asked as it is.
     """
 
-    def __init__(self, network: Network, dtype: torch.dtype = torch.float32, compiled: str | None = None) -> None:
+    def __init__(self, network: nn.Module, dtype: torch.dtype = torch.float32, compiled: str | None = None) -> None:
         self.network = network.eval().requires_grad_(False)
         self.dtype = dtype
         self.compiled = compiled if compiled and can_compile() else None

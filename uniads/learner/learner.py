@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from pytorch_lightning import LightningModule
 from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy
@@ -13,13 +13,16 @@ from torchmetrics.classification import MulticlassAccuracy
 from uniads.distiller.base import Distiller
 from uniads.error import UserError
 from uniads.knowledge import Batch, Knowledge
-from uniads.learner.frozen import TeacherSource
+from uniads.learner.frozen import Frozen, TeacherSource
 from uniads.model.base import Network, laid_out
 from uniads.recipe import Recipe
 
 
 class Learner(LightningModule):
     """Trains a student on task * cross-entropy + the distiller's terms.
+
+    It works in any Lightning ``Trainer``, with any loader of batches (image, label) or (image, label, index); see
+    ``Batch``. Of the distillers CRD alone needs the index.
 
     Logged once an epoch: ``train/loss``, ``train/task`` and ``train/<term>`` (weighted), ``val/loss`` (nats),
     ``val/acc1`` (0 to 1), and likewise ``test/``.
@@ -35,7 +38,8 @@ class Learner(LightningModule):
         recipe: optimizer and schedule.
         epochs: length of the whole schedule, also when the training stops earlier.
         num_classes: number of classes.
-        teacher: asked only if the distiller needs it; no part of the learner's state.
+        teacher: a network, which is frozen, or what gives its knowledge of a batch; asked only if the distiller needs
+            it, and no part of the learner's state.
     """
 
     def __init__(
@@ -45,7 +49,7 @@ class Learner(LightningModule):
         recipe: Recipe,
         epochs: int,
         num_classes: int,
-        teacher: TeacherSource | None = None,
+        teacher: TeacherSource | nn.Module | None = None,
     ) -> None:
         super().__init__()
         if distiller.needs_teacher and teacher is None:
@@ -54,12 +58,28 @@ class Learner(LightningModule):
         self._layout = laid_out(student)
         self.distiller = distiller
         self.recipe, self.epochs = recipe, epochs
-        self.teacher = teacher
+        # Frozen, a network is no submodule: it gets into no optimizer and no checkpoint.
+        self.teacher = Frozen(teacher) if isinstance(teacher, nn.Module) else teacher
         self.loss = MeanMetric()
         self.acc1 = MulticlassAccuracy(num_classes, average="micro")
         self.means: dict[str, float] = {}
         self.graphs = False
         self._sums: dict[str, Tensor] = {}
+
+    def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Batch:
+        """A loader's batch as a ``Batch``. Without an index it has an empty one.
+
+        Raises:
+            UserError: it is no image with its label.
+        """
+        if isinstance(batch, Batch):
+            return batch
+        if not isinstance(batch, list | tuple) or len(batch) not in (2, 3):
+            raise UserError(
+                f"a batch must be (image, label) or (image, label, index), got {type(batch).__name__}; give a loader "
+                "of such tuples"
+            )
+        return Batch(batch[0], batch[1], batch[2] if len(batch) == 3 else torch.empty(0, dtype=torch.long))
 
     def on_train_epoch_start(self) -> None:
         self._sums = {}
