@@ -25,7 +25,7 @@ def main() -> None:
     measures = [Measure("val_loss"), Measure("params")]
     schedule = Halving([1, 3, 9], [8, 4, 2])
     result = search(SPACE, per_point(SPACE, evaluate), NSGA2(SPACE, seed=1), schedule, measures=measures, candidates=40)
-    print(f"{result.candidates} of {SPACE.size} candidates tried in {result.epochs:.0f} epochs")
+    print(f"{result.candidates} of {SPACE.size} candidates tried in {result.epochs_spent:.0f} epochs")
     for trial in sorted(result.front, key=lambda trial: trial.outcome["params"]):
         loss, params = trial.outcome["val_loss"], trial.outcome["params"]
         print(f"{params:>9,.0f} parameters, loss {loss:.3f}: {SPACE.point(trial.genome)}")
