@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 
 export PRE_COMMIT_HOME := $(CURDIR)/$(VENV)/.pre-commit
 
-.PHONY: help install search test check bench docs
+.PHONY: help install search test check bench docs versions
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -27,6 +27,9 @@ check: $(READY)  ## every check of a commit: format, lint, types, layers, hygien
 
 docs: $(READY)  ## this project's pages, at http://127.0.0.1:8000 while it runs; ARGS="-a ADDRESS" for another place
 	$(VENV)/bin/mkdocs serve $(ARGS)
+
+versions: $(READY)  ## the tests on Python 3.10 to 3.13, with the oldest and the newest torch; TESTS="tests/search" for a part
+	.ci/versions $(ARGS)
 
 bench: $(READY)  ## measure on this machine, some forty minutes; tables here, JSON in benchmarks/results/
 	for name in step loop epochs distillers memory search_overhead main_job scaling accuracy; do \
