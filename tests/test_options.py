@@ -67,7 +67,7 @@ def test_an_unknown_group_is_answered_with_the_groups() -> None:
 
 
 def test_an_unknown_option_is_answered_with_the_nearest() -> None:
-    with pytest.raises(LookupError, match=r"no transform 'sat'; allowed: .*Did you mean 'satt'\?"):
+    with pytest.raises(LookupError, match=r"no transform 'sat'; there are .*Did you mean satt\?"):
         build("transform", "sat")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from uniads.error import UnknownNameError, did_you_mean
+from uniads.error import UnknownNameError, unknown
 
 
 def conf_dir() -> Path:
@@ -42,8 +42,7 @@ def option_facts(group: str, option: str) -> dict[str, Any]:
     """
     known = options(group)
     if option not in known:
-        hint = did_you_mean(option, known)
-        raise UnknownNameError(f"no {group} {option!r}; allowed: {', '.join(known)}.{f' {hint}' if hint else ''}")
+        raise unknown(group, option, known)
     facts: dict[str, Any] = yaml.safe_load((conf_dir() / group / f"{option}.yaml").read_text(encoding="utf-8")) or {}
     return facts
 
