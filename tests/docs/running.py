@@ -62,7 +62,14 @@ def short(command: Command) -> list[str]:
     """Overrides that make a training or a search short."""
     if command.name == "sweep":
         return []
-    training = ["epochs=2", "teacher.stop_epoch=1", "trainer.limit_train_batches=3", "chance=null", "logger=csv"]
+    training = [
+        "epochs=2",
+        "threads=1",
+        "teacher.stop_epoch=1",
+        "trainer.limit_train_batches=3",
+        "chance=null",
+        "logger=csv",
+    ]
     if "debug=default" in command.words:
         training.remove("logger=csv")
     return training if command.name == "train" else [*training, *short_search(command)]
