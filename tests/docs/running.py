@@ -20,14 +20,11 @@ ABSENT = {
 }
 """Parts of command lines that can't run here."""
 
-BARE = ("train", "compare", "report")
-"""Commands that say nothing without arguments."""
-
 
 def why_not(command: Command) -> str:
     """Why a command can't run here; empty if it can."""
-    if command.name in BARE and not command.overrides:
-        return "needs arguments"
+    if not command.overrides:
+        return "is a mention, without the arguments that it needs"
     return next((why for part, why in ABSENT.items() if part in command.text), "")
 
 
@@ -41,14 +38,14 @@ def shortened(command: Command, folder: Path, directory: Path, teachers: Path) -
         teachers: where teachers are kept for other commands.
     """
     stands_for = {
+        "benchmarks/ledgers": str(LEDGER.parent),  # before FILE, which is put there
         "FOLDER": str(folder),
         "DIR": str(directory / "run"),
         "FILE": str(LEDGER),
         "URL": f"sqlite:///{directory / 'optuna.db'}",
-        "benchmarks/ledgers": str(LEDGER.parent),
         "examples/": f"{ROOT / 'examples'}/",
     }
-    words = list(command.words[1:])
+    words = ["-m", "uniads", *command.words[1:]] if command.words[0] == "uniads" else list(command.words[1:])
     for placeholder, value in stands_for.items():
         words = [word.replace(placeholder, value) for word in words]
     if "--cfg" in words:
@@ -65,7 +62,14 @@ def short(command: Command) -> list[str]:
     """Overrides that make a training or a search short."""
     if command.name == "sweep":
         return []
-    training = ["epochs=2", "teacher.stop_epoch=1", "trainer.limit_train_batches=3", "chance=null", "logger=csv"]
+    training = [
+        "epochs=2",
+        "threads=1",
+        "teacher.stop_epoch=1",
+        "trainer.limit_train_batches=3",
+        "chance=null",
+        "logger=csv",
+    ]
     if "debug=default" in command.words:
         training.remove("logger=csv")
     return training if command.name == "train" else [*training, *short_search(command)]
@@ -73,7 +77,14 @@ def short(command: Command) -> list[str]:
 
 def short_search(command: Command) -> list[str]:
     """Overrides that make a search short."""
-    few = ["search.candidates=3", "search.max_params=null", "final=false", "report=false", "hydra.launcher.n_jobs=1"]
+    few = [
+        "search.candidates=3",
+        "search.population=2",
+        "search.max_params=null",
+        "final=false",
+        "report=false",
+        "hydra.launcher.n_jobs=1",
+    ]
     if "launcher=basic" in command.words:
         few.remove("hydra.launcher.n_jobs=1")
     text = command.text
