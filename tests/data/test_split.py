@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from uniads.data.digits import Digits
 from uniads.data.fake import Fake
-from uniads.data.split import stratified
+from uniads.data.split import split_by_class
 
 
 def fake(**more: object) -> Fake:
@@ -25,7 +25,7 @@ def test_every_class_gives_its_share_and_no_image_is_on_both_sides(
     labels: list[int], fraction: float, seed: int
 ) -> None:
     label = torch.tensor(labels)
-    kept, held = stratified(label, fraction, seed)
+    kept, held = split_by_class(label, fraction, seed)
     assert sorted(kept.tolist() + held.tolist()) == list(range(len(labels)))
     assert kept.tolist() == sorted(kept.tolist())
     assert held.tolist() == sorted(held.tolist())
@@ -35,8 +35,8 @@ def test_every_class_gives_its_share_and_no_image_is_on_both_sides(
 
 def test_the_split_is_the_seeds_alone() -> None:
     label = torch.arange(100) % 5
-    assert stratified(label, 0.2, 7)[1].tolist() == stratified(label, 0.2, 7)[1].tolist()
-    assert stratified(label, 0.2, 7)[1].tolist() != stratified(label, 0.2, 8)[1].tolist()
+    assert split_by_class(label, 0.2, 7)[1].tolist() == split_by_class(label, 0.2, 7)[1].tolist()
+    assert split_by_class(label, 0.2, 7)[1].tolist() != split_by_class(label, 0.2, 8)[1].tolist()
 
 
 def test_a_split_seed_of_the_data_moves_images_between_the_sides() -> None:

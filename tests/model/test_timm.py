@@ -49,7 +49,7 @@ def test_taps_are_chosen_and_logits_are_timms(name):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"name": "resnet10x"}, r"timm has no classifier 'resnet10x'; near: .*resnet10t"),
+        ({"name": "resnet10x"}, r"timm has no classifier 'resnet10x'\. Did you mean .*resnet10t"),
         ({"name": "resnet10t", "weights": "c3_in1k"}, r"are DEFAULT or null, got 'c3_in1k'; .* name: resnet10t\.TAG"),
         ({"name": "resnet10t", "weights": "DEFAULT", "num_classes": 10}, "are for 1000 classes, the data has 10"),
     ],

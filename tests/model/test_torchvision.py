@@ -80,7 +80,7 @@ REFUSED = {
     "a detector": ({"name": "fasterrcnn_resnet50_fpn"}, "fasterrcnn_resnet50_fpn does not classify whole images"),
     "a segmenter": ({"name": "deeplabv3_resnet50"}, "deeplabv3_resnet50 does not classify whole images"),
     "a video network": ({"name": "r3d_18"}, "r3d_18 does not classify whole images"),
-    "an unknown name": ({"name": "resnet19"}, r"no classifier 'resnet19'; near: .*resnet18"),
+    "an unknown name": ({"name": "resnet19"}, r"no classifier 'resnet19'\. Did you mean .*resnet18"),
     "unknown weights": ({"name": "resnet18", "weights": "V9"}, r"no weights 'V9'; allowed: DEFAULT, IMAGENET1K_V1"),
     "weights for other classes": (
         {"name": "resnet18", "weights": "DEFAULT", "num_classes": 10}, "for 1000 classes and 3 channels, .* 10 and 3"

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from uniads.data.augment import Augment
 from uniads.data.loader import Loader
-from uniads.data.split import stratified
+from uniads.data.split import split_by_class
 from uniads.error import UserError
 
 
@@ -46,9 +46,10 @@ class Data(ABC):
         holdout: False trains on the validation split too.
         split_seed: decides which images are held out.
         seed: decides the order and the augmentation of the training images, with the epoch and the image's index.
-        views: None: every epoch augments anew. A number N: every image has N augmented views, and epoch e shows view e
-            mod N of each; the order of the images is new in every epoch all the same. A teacher then says only N
-            things of an image, which a store can keep for a whole training; the student sees fewer different pictures.
+        views: None: every epoch has new augmentations. A number N: every image has N augmented views, and epoch e
+            shows view e mod N of each; the order of the images is new in every epoch all the same. A teacher then says
+            only N things of an image, which a store can keep for a whole training; the student sees fewer different
+            pictures.
 
     Raises:
         UserError: an argument is out of its range.
@@ -93,15 +94,15 @@ class Data(ABC):
     @final
     @cached_property
     def _train(self) -> Images:
-        return self._checked(self.read(train=True))
+        return self._check_images(self.read(train=True))
 
     @final
     @cached_property
     def _test(self) -> Images:
-        return self._checked(self.read(train=False))
+        return self._check_images(self.read(train=False))
 
-    def _checked(self, images: Images) -> Images:
-        """The images, if they are what ``Images`` says and the class was told.
+    def _check_images(self, images: Images) -> Images:
+        """The images, if they are what ``Images`` says and fit the arguments of the class.
 
         Raises:
             UserError: they are not.
@@ -134,8 +135,8 @@ class Data(ABC):
     def _split(self) -> tuple[Tensor, Tensor]:
         """Indices into the training set: to train on, and held out."""
         label = self.label(train=True)
-        used, _ = stratified(label, 1 - self.fraction, self.split_seed)
-        train, val = stratified(label[used], self.val_fraction, self.split_seed)
+        used, _ = split_by_class(label, 1 - self.fraction, self.split_seed)
+        train, val = split_by_class(label[used], self.val_fraction, self.split_seed)
         return used[train], used[val]
 
     def _some(self, index: Int[Tensor, " k"]) -> Int[Tensor, " k"]:

@@ -6,7 +6,7 @@ import torch
 from sklearn.datasets import load_digits
 
 from uniads.data.base import Data, Images
-from uniads.data.split import stratified
+from uniads.data.split import split_by_class
 
 
 @final
@@ -24,6 +24,6 @@ class Digits(Data):
     def read(self, train: bool) -> Images:
         images, label = load_digits(return_X_y=True)
         pixels = torch.from_numpy(images).view(-1, 1, 8, 8).mul(255 / 16).round().to(torch.uint8)
-        kept, held = stratified(torch.from_numpy(label), 0.2, seed=0)
+        kept, held = split_by_class(torch.from_numpy(label), 0.2, seed=0)
         index = kept if train else held
         return Images(pixels[index], torch.from_numpy(label)[index])

@@ -105,13 +105,13 @@ class ImageFolder(Data):
         train, test = self._part("train"), self._part(*self.tests)
         found, tested = subfolders(train), subfolders(test)
         if len(found) < 2:
-            raise UserError(f"{train} has {len(found)} class folders, at least 2 are needed; {self._expected}")
+            raise UserError(f"{train} has {len(found)} class folders, at least 2 are needed; {self._expected_layout}")
         if strange := sorted(set(tested) - set(found)):
             raise UserError(f"{test} has classes that {train} does not have: {some(strange)}; remove or rename them")
         return found
 
     @property
-    def _expected(self) -> str:
+    def _expected_layout(self) -> str:
         tests = " or ".join(f"{name}/<class>/" for name in self.tests)
         return f"put the images into {self.folder}/train/<class>/ and {tests}"
 
@@ -122,8 +122,8 @@ class ImageFolder(Data):
                 return self.folder / name
         if not self.folder.is_dir():
             where = "name another place: data.folder=DIR, or paths.data_dir=DIR or UNIADS_DATA for all data sets"
-            raise MissingFileError(f"there is no folder {self.folder}; {self._expected}, or {where}")
-        raise MissingFileError(f"{self.folder} has no folder {' or '.join(names)}; {self._expected}")
+            raise MissingFileError(f"there is no folder {self.folder}; {self._expected_layout}, or {where}")
+        raise MissingFileError(f"{self.folder} has no folder {' or '.join(names)}; {self._expected_layout}")
 
     @cached_property
     def _train_files(self) -> Files:

@@ -5,7 +5,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 
-def stratified(label: Int[Tensor, " n"], fraction: float, seed: int) -> tuple[Int[Tensor, " k"], Int[Tensor, " h"]]:
+def split_by_class(label: Int[Tensor, " n"], fraction: float, seed: int) -> tuple[Int[Tensor, " k"], Int[Tensor, " h"]]:
     """Kept and held-out positions, each in ascending order.
 
     Of every class round(fraction * size) images are held out, chosen by the seed alone.

@@ -13,6 +13,11 @@ class Correlation(Distance):
     uncorrelated, D = 1; so for a batch of one D is 1, without gradient.
 
     Source: the intra-class relation of DIST, arXiv:2205.10536, there on softmax(z / τ) and times τ².
+
+    Example:
+        >>> from torch import tensor
+        >>> Correlation()(tensor([[0.0, 0.0], [1.0, 2.0]]), tensor([[0.0, 1.0], [5.0, 0.0]]))
+        tensor(1.)
     """
 
     def compute(self, student: Tensor, teacher: Tensor) -> Tensor:

@@ -22,6 +22,11 @@ class Cosine(Distance):
     """D(s, t) = 1 − cos(s[n], t[n]), each sample flattened to a vector, mean over the batch. In [0, 2].
 
     A distance: smaller is closer. (The similarity itself, used as a loss, would push the student away.)
+
+    Example:
+        >>> from torch import tensor
+        >>> Cosine()(tensor([[1.0, 0.0]]), tensor([[3.0, 4.0]])).round(decimals=3)
+        tensor(0.4000)
     """
 
     def compute(self, student: Tensor, teacher: Tensor) -> Tensor:

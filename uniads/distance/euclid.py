@@ -12,6 +12,11 @@ class Euclid(Distance):
     The gradient at s = t is 0.
 
     Source: attention transfer as its paper writes it, arXiv:1612.03928, Eq. 2; its public code has ``l2``.
+
+    Example:
+        >>> from torch import tensor
+        >>> Euclid()(tensor([[0.0, 0.0]]), tensor([[3.0, 4.0]]))
+        tensor(5.)
     """
 
     def compute(self, student: Tensor, teacher: Tensor) -> Tensor:

@@ -20,6 +20,11 @@ class Hard(Distance):
 
     Args:
         simplex: (1,) if the inputs are probabilities over the classes; anything else means logits.
+
+    Example:
+        >>> from torch import tensor
+        >>> Hard()(tensor([[0.0, 1.0]]), tensor([[0.0, 9.0]])).round(decimals=3)
+        tensor(0.3130)
     """
 
     def __init__(self, simplex: Sequence[int] | None = None) -> None:

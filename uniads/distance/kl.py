@@ -25,6 +25,11 @@ class KL(Distance):
 
     Raises:
         UserError: simplex is empty, names an axis twice or one that the inputs lack.
+
+    Example:
+        >>> from torch import tensor
+        >>> KL()(tensor([[0.0, 0.0]]), tensor([[0.0, 1.0]])).round(decimals=3)
+        tensor(0.1110)
     """
 
     def __init__(self, simplex: Sequence[int] | None = None) -> None:

@@ -13,6 +13,11 @@ class Pearson(Distance):
     uncorrelated, D = 1.
 
     Source: the inter-class relation of DIST, arXiv:2205.10536, there on softmax(z / τ) and times τ².
+
+    Example:
+        >>> from torch import tensor
+        >>> Pearson()(tensor([[0.0, 1.0, 2.0]]), tensor([[4.0, 2.0, 0.0]]))
+        tensor(2.)
     """
 
     def compute(self, student: Tensor, teacher: Tensor) -> Tensor:

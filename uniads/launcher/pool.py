@@ -17,14 +17,14 @@ from omegaconf import DictConfig, open_dict
 
 from uniads.error import UserError
 from uniads.launcher.gpu import visible_gpus
-from uniads.launcher.worker import Worker, died
+from uniads.launcher.worker import Worker, explain_exit
 
 ALARM = getattr(signal, "SIGALRM", 0)
 """The signal that ends a job whose time is over. Windows has none, and no time limit."""
 
 
 class JobDiedError(Exception):
-    """What a job that never returned is answered with; the message is a row's reason."""
+    """The result of a job that never returned; its message is the reason in the ledger's row."""
 
 
 @final
@@ -83,7 +83,7 @@ class PoolLauncher(Launcher):
                     running[worker.submit(_execute, *job)] = number, worker
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     number, worker = running.pop(future)
-                    returned[number] = self._returned(future, worker)
+                    returned[number] = self._receive(future, worker)
                     idle.append(worker)
         except BaseException:
             self.close()
@@ -91,39 +91,41 @@ class PoolLauncher(Launcher):
         return [returned[number] for number in range(len(job_overrides))]
 
     def close(self) -> None:
-        """End the workers, and what they are at."""
+        """End the workers, even during a job."""
         for worker in self._workers:
             worker.close()
 
-    def _returned(self, future: Future[JobReturn], worker: Worker) -> JobReturn:
+    def _receive(self, future: Future[JobReturn], worker: Worker) -> JobReturn:
         try:
             return future.result()
         except BrokenProcessPool:
             code = worker.close()
         except Exception as error:  # on its way from one process to the other
-            return _failed(f"what the job returned can't be read: {type(error).__name__}: {error}")
+            reason = f"what the job returned can't be read: {type(error).__name__}: {error}"
+            return _make_failure(reason)
         if code == -ALARM:
-            return _failed(f"the job took longer than {self.timeout:g} seconds, the limit in hydra.launcher.timeout")
-        return _failed(died(code))
+            limit = f"{self.timeout:g} seconds, the limit in hydra.launcher.timeout"
+            return _make_failure(f"the job took longer than {limit}")
+        return _make_failure(explain_exit(code))
 
 
-def _failed(reason: str) -> JobReturn:
+def _make_failure(reason: str) -> JobReturn:
     return JobReturn(status=JobStatus.FAILED, _return_value=JobDiedError(reason))
 
 
 def _execute(number: int, overrides: list[str], shared: bytes, timeout: float | None) -> JobReturn:
     """One job, in a worker, which the system ends when its time is over."""
     if hasattr(signal, "setitimer"):
-        signal.signal(ALARM, signal.SIG_DFL)  # of Python's own handlers a call that hangs would hear nothing
+        signal.signal(ALARM, signal.SIG_DFL)  # a call that hangs would never run a handler of Python's
         signal.setitimer(signal.ITIMER_REAL, timeout or 0)
     try:
-        return _composed(number, overrides, shared)
+        return _compose_and_run(number, overrides, shared)
     finally:
         if hasattr(signal, "setitimer"):
             signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def _composed(number: int, overrides: list[str], shared: bytes) -> JobReturn:
+def _compose_and_run(number: int, overrides: list[str], shared: bytes) -> JobReturn:
     """One job as Hydra runs it. What can't be composed costs one job, too."""
     hydra_context, task_function, config, state = cloudpickle.loads(shared)
     setup_globals()
@@ -131,7 +133,7 @@ def _composed(number: int, overrides: list[str], shared: bytes) -> JobReturn:
     try:
         cfg = hydra_context.config_loader.load_sweep_config(config, overrides)
     except Exception as error:
-        return _failed(f"the configuration of the job is refused: {error}")
+        return _make_failure(f"the configuration of the job is refused: {error}")
     with open_dict(cfg):
         cfg.hydra.job.id = f"{cfg.hydra.job.name}_{number}"
         cfg.hydra.job.num = number

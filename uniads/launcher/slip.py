@@ -1,4 +1,4 @@
-"""The slip of paper that a job leaves in its folder: who works on it, and what came out."""
+"""The files that a job leaves in its folder: which process works on it, and its result."""
 
 import json
 import os
@@ -78,7 +78,7 @@ class Slip:
         self.lock_file.unlink(missing_ok=True)
 
     def forget(self) -> None:
-        """Remove the note of a process that is no more."""
+        """Remove the note of a process that has ended."""
         if self.started.exists() and not self.held:
             self.started.unlink(missing_ok=True)
 

@@ -1,4 +1,4 @@
-"""A process that runs one job at a time, and may die of it."""
+"""A process that runs one job at a time, and that a job may end."""
 
 import os
 import signal
@@ -19,13 +19,13 @@ FORKS = sys.platform == "linux"
 macOS's own libraries don't survive a fork, and Windows has none."""
 
 POLL = 0.5
-"""Seconds between two looks at whether the search is still there."""
+"""Seconds between two checks that the search is still running."""
 
 PATIENCE = 10
-"""Seconds that a process, once it is told to end, may take for it."""
+"""Seconds that a process may take to end."""
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
-"""The variable by which CUDA is told which GPUs there are. It must be set before a process asks for its first one."""
+"""The environment variable that tells CUDA which GPUs to use. It must be set before a process first uses one."""
 
 
 def import_ahead(module: str) -> None:
@@ -36,18 +36,18 @@ def import_ahead(module: str) -> None:
     if FORKS:
         forkserver.set_forkserver_preload([module])
         # While it imports, Ctrl-C would end it with a stack trace. What is ignored here, it ignores from its start.
-        heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
             forkserver.ensure_running()
         finally:
-            signal.signal(signal.SIGINT, heard)
+            signal.signal(signal.SIGINT, handler)
 
 
 @final
 class Worker:
-    """One process, used again for the next job; after a death the next job gets a new one.
+    """One process that is used again for the next job. When it ends early, the next job gets a new one.
 
-    It is a pool of one of the standard library, so that a death belongs to one job without doubt.
+    It is a process pool of size one, so that it is certain which job ended it.
 
     Args:
         gpu: the only one that the process sees, as CUDA_VISIBLE_DEVICES names it; None for all.
@@ -71,13 +71,13 @@ class Worker:
         context = get_context("forkserver" if FORKS else "spawn")
         self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_prepare, initargs=(self._gpu,))
         before = {process.pid for process in active_children()}
-        with _interrupted_later():
+        with _delay_interrupt():
             future = self._pool.submit(function, *arguments)
             self._process = next(process for process in active_children() if process.pid not in before)
         return future
 
     def close(self) -> int | None:
-        """End the process, whatever it is at; returns the exit code, below 0 for a signal's number."""
+        """End the process, even during a job; returns the exit code, below 0 for a signal's number."""
         if not self._pool or not self._process:
             return None
         self._process.kill()  # nothing, if it is dead already
@@ -89,19 +89,19 @@ class Worker:
 
 
 @contextmanager
-def _interrupted_later() -> Iterator[None]:
-    """Ctrl-C inside is heard at the end. To block the signal would not do: other threads still take it."""
-    heard: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _: heard.append(number))
+def _delay_interrupt() -> Iterator[None]:
+    """Handle Ctrl-C at the end of the block. Blocking the signal would not help: other threads still receive it."""
+    received: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: received.append(number))
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-    if heard:
+    if received:
         signal.raise_signal(signal.SIGINT)
 
 
-def died(code: int | None) -> str:
+def explain_exit(code: int | None) -> str:
     """How a process ended, as a sentence."""
     if code is None or code >= 0:
         return f"the job's process left with exit code {code}"
@@ -113,7 +113,7 @@ def died(code: int | None) -> str:
 
 
 def leave_with_parent() -> None:
-    """End this worker process as soon as the search is gone, even by SIGKILL, so that it holds no GPU for nobody."""
+    """End this worker process as soon as the search is gone, even by SIGKILL, so that it frees its GPU."""
     parent = parent_process()
     if parent and parent.pid:
         _leave_after(parent.pid, partial(_poll, parent.pid))
@@ -124,7 +124,7 @@ def _poll(pid: int) -> None:
         time.sleep(POLL)
 
 
-_watched: list[int] = []
+_watched_pids: list[int] = []
 
 
 def _leave_after(pid: int, end: Callable[[], None]) -> None:
@@ -134,13 +134,13 @@ def _leave_after(pid: int, end: Callable[[], None]) -> None:
         end()
         os._exit(1)
 
-    if pid not in _watched:
-        _watched.append(pid)
+    if pid not in _watched_pids:
+        _watched_pids.append(pid)
         Thread(target=leave, daemon=True).start()
 
 
 def _prepare(gpu: str | None) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of Ctrl-C the search takes care
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the search handles Ctrl-C
     if gpu is not None:
         os.environ[VISIBLE] = gpu
     search = parent_process()

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from uniads.error import UserError
 from uniads.knowledge import Knowledge
 from uniads.model.base import Network
-from uniads.model.stages import init_classifier, init_convolutions, plan_channels, pooled, stack
+from uniads.model.stages import init_classifier, init_convolutions, plan_channels, pool_positions, stack
 
 
 def conv_bn_relu(into: int, out: int, kernel: int, stride: int = 1, groups: int = 1) -> list[nn.Module]:
@@ -114,4 +114,4 @@ class MobileNetV2(Network):
 
     def tail(self) -> nn.Module:
         start = max((position for position, tapped in enumerate(self.tapped[:-1]) if tapped), default=-1) + 1
-        return nn.Sequential(*self.blocks[start:], self.conv2, pooled(), self.classifier)
+        return nn.Sequential(*self.blocks[start:], self.conv2, pool_positions(), self.classifier)

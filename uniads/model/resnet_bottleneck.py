@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from uniads.knowledge import Knowledge
 from uniads.model.base import Network
-from uniads.model.stages import init_convolutions, plan_channels, pooled, projection, stack
+from uniads.model.stages import init_convolutions, plan_channels, pool_positions, projection, stack
 
 
 class Bottleneck(nn.Module):
@@ -83,4 +83,4 @@ class BottleneckResNet(Network):
         return Knowledge(tuple(features), embedding, self.linear(embedding))
 
     def tail(self) -> nn.Module:
-        return nn.Sequential(getattr(self, self.stages[-1]), pooled(), self.linear)
+        return nn.Sequential(getattr(self, self.stages[-1]), pool_positions(), self.linear)

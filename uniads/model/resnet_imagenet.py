@@ -11,7 +11,7 @@ from torchvision.models.resnet import Bottleneck
 from uniads.knowledge import Knowledge
 from uniads.model.base import Network
 from uniads.model.resnet import BasicBlock
-from uniads.model.stages import init_convolutions, plan_channels, pooled, projection, stack
+from uniads.model.stages import init_convolutions, plan_channels, pool_positions, projection, stack
 
 
 def bottleneck(into: int, out: int, stride: int) -> nn.Module:
@@ -83,4 +83,4 @@ class ImageNetResNet(Network):
     def tail(self) -> nn.Module:
         if len(self.stages) == 1:
             return super().tail()  # no tap shows what its stage is given
-        return nn.Sequential(getattr(self, self.stages[-1]), pooled(), self.fc)
+        return nn.Sequential(getattr(self, self.stages[-1]), pool_positions(), self.fc)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from uniads.error import UserError
 from uniads.knowledge import Knowledge
 from uniads.model.base import Network
-from uniads.model.stages import plan_channels, pooled
+from uniads.model.stages import plan_channels, pool_positions
 
 
 class ShuffleUnit(nn.Module):
@@ -113,4 +113,4 @@ class ShuffleNetV1(Network):
         return Knowledge(tuple(features), embedding, self.linear(embedding))
 
     def tail(self) -> nn.Module:
-        return nn.Sequential(getattr(self, self.stages[-1]), pooled(), self.linear)
+        return nn.Sequential(getattr(self, self.stages[-1]), pool_positions(), self.linear)

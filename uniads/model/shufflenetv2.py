@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from uniads.knowledge import Knowledge
 from uniads.model.base import Network
-from uniads.model.stages import plan_channels, pooled, stack
+from uniads.model.stages import plan_channels, pool_positions, stack
 
 
 def interleave(left: Tensor, right: Tensor) -> Tensor:
@@ -128,4 +128,4 @@ class ShuffleNetV2(Network):
 
     def tail(self) -> nn.Module:
         head = (self.conv2, self.bn2, nn.ReLU(inplace=True))
-        return nn.Sequential(getattr(self, self.stages[-1]), *head, pooled(), self.linear)
+        return nn.Sequential(getattr(self, self.stages[-1]), *head, pool_positions(), self.linear)

@@ -59,8 +59,8 @@ def stack(block: Callable[[int, int, int], nn.Module], depth: int, into: int, ou
     return nn.Sequential(block(into, out, stride), *(block(out, out, 1) for _ in range(depth - 1)))
 
 
-def pooled() -> nn.Module:
-    """The mean of a map over its pixels."""
+def pool_positions() -> nn.Module:
+    """A module that gives the mean of a map over its pixels."""
     return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
 
 

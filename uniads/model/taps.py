@@ -19,14 +19,13 @@ taps are chosen from the graph: the last map of each resolution, the last layer'
 
 import re
 from collections.abc import Callable, Sequence
-from difflib import get_close_matches
 from typing import Any, final
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, fx, nn
 
-from uniads.error import UserError
+from uniads.error import UnknownNameError, UserError, did_you_mean
 from uniads.knowledge import Knowledge
 from uniads.model.base import Network
 from uniads.model.graph import UNTRACEABLE, Graph, drop_constants, grid
@@ -88,7 +87,7 @@ class Tapped(Network):
         self.network, self.opaque, self.embedding, self.logits = network, opaque, embedding, logits
         graphs = self._graphs(features)
         if graphs and features is None:
-            features = _chosen(graphs[False], image_size, in_channels, nhwc)
+            features = _choose_features(graphs[False], image_size, in_channels, nhwc)
         self.features = list(features or ())
         self._compile(graphs)
         self.register_state_dict_post_hook(_without_inner)  # type: ignore[no-untyped-call]
@@ -119,7 +118,7 @@ class Tapped(Network):
         self._passes = {training: graphs[training].up_to(nodes) for training, nodes in taps.items()}
 
     def __getstate__(self) -> dict[str, Any]:
-        """What a copy or a pickle takes along: compiled code is made anew."""
+        """What a copy or a pickle takes along: compiled code is left out and made again."""
         return {name: value for name, value in self.__dict__.items() if name != "_passes"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -128,7 +127,7 @@ class Tapped(Network):
 
     def forward(self, image: Float[Tensor, "n c h w"]) -> Knowledge:
         try:
-            shown = self._shown(image)
+            values = self._run(image)
         except (AssertionError, RuntimeError) as error:
             if isinstance(error, RuntimeError) and not SHAPES.search(str(error)):
                 raise
@@ -136,7 +135,7 @@ class Tapped(Network):
                 f"the network refuses images of {'x'.join(map(str, image.shape[1:]))} ({_first_line(error)}); build it "
                 "for the data's, such as with image_size (torchvision) or img_size (timm), or choose data that fit"
             ) from None
-        *features, embedding, logits = shown
+        *features, embedding, logits = values
         if not isinstance(logits, Tensor) or logits.ndim != 2 or logits.shape[1] != self.num_classes:
             got = f"shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else f"type {type(logits).__name__}"
             raise UserError(
@@ -146,13 +145,13 @@ class Tapped(Network):
         maps = tuple(_as_map(value, name, self.nhwc) for value, name in zip(features, self.features, strict=True))
         return Knowledge(maps, _as_vector(embedding, self.embedding, self.nhwc), logits)
 
-    def _shown(self, image: Tensor) -> Sequence[Any]:
+    def _run(self, image: Tensor) -> Sequence[Any]:
         """What the taps show of a batch: features, embedding, logits."""
         if self._passes:
             return self._passes[self.network.training](self.network, image)
         paths = [*self.features, str(self.embedding), self.logits or ""]
-        seen = _watched(self.network, paths, image)
-        return [seen[path] for path in paths]
+        values = _run_with_hooks(self.network, paths, image)
+        return [values[path] for path in paths]
 
 
 def _as_map(value: Tensor, name: str, nhwc: bool) -> Tensor:
@@ -179,7 +178,7 @@ def _as_vector(value: Tensor, name: str | None, nhwc: bool) -> Tensor:
     return value
 
 
-def _chosen(graph: Graph, image_size: int, in_channels: int, nhwc: bool) -> list[str]:
+def _choose_features(graph: Graph, image_size: int, in_channels: int, nhwc: bool) -> list[str]:
     """The features of a network that is tried on two blank images."""
     name = type(graph.network).__name__
     device = next((parameter.device for parameter in graph.network.parameters()), torch.device("cpu"))
@@ -197,28 +196,28 @@ def _chosen(graph: Graph, image_size: int, in_channels: int, nhwc: bool) -> list
 
 def _operations(graph: Graph, features: Sequence[str], embedding: str | None, logits: str | None) -> list[fx.Node]:
     """Features, embedding and logits in a graph."""
-    last = _found(graph, logits) if logits else graph.logits()
+    last = _find_operation(graph, logits) if logits else graph.logits()
     if last is None:
         raise UserError(
             f"{type(graph.network).__name__} returns several values; name its class scores: logits=NAME, "
             f"such as {[*graph.names.values()][-1]}"
         )
-    before = _found(graph, embedding) if embedding else graph.embedding(last)
+    before = _find_operation(graph, embedding) if embedding else graph.embedding(last)
     if before is None:
         raise UserError(f"{type(graph.network).__name__} has no layer before its logits; name its embedding")
-    return [*(_found(graph, name) for name in features), before, last]
+    return [*(_find_operation(graph, name) for name in features), before, last]
 
 
-def _found(graph: Graph, name: str) -> fx.Node:
+def _find_operation(graph: Graph, name: str) -> fx.Node:
     node = graph.last(name)
     if node is None:
         raise _unknown(name, [*graph.names.values()], type(graph.network).__name__)
     return node
 
 
-def _unknown(name: str, known: Sequence[str], network: str) -> ValueError:
-    near = get_close_matches(name, known, n=3) or known[-3:]
-    return ValueError(f"{network} has no module or operation {name!r}; near: {', '.join(near)}")
+def _unknown(name: str, known: Sequence[str], network: str) -> UnknownNameError:
+    hint = did_you_mean(name, known) or f"The last ones are {', '.join(known[-3:])}."
+    return UnknownNameError(f"{network} has no module or operation {name!r}. {hint}")
 
 
 def _check_modules(network: nn.Module, paths: Sequence[str | None]) -> None:
@@ -229,11 +228,11 @@ def _check_modules(network: nn.Module, paths: Sequence[str | None]) -> None:
             raise _unknown(path, known, type(network).__name__)
 
 
-def _watched(network: nn.Module, paths: Sequence[str], image: Tensor) -> dict[str, Any]:
+def _run_with_hooks(network: nn.Module, paths: Sequence[str], image: Tensor) -> dict[str, Any]:
     """What modules return while the network runs; the path of the network itself is empty."""
-    shown: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     hooks = [
-        network.get_submodule(path).register_forward_hook(lambda _, __, value, path=path: shown.update({path: value}))
+        network.get_submodule(path).register_forward_hook(lambda _, __, value, path=path: values.update({path: value}))
         for path in dict.fromkeys(paths)
     ]
     try:
@@ -241,7 +240,7 @@ def _watched(network: nn.Module, paths: Sequence[str], image: Tensor) -> dict[st
     finally:
         for hook in hooks:
             hook.remove()
-    return shown
+    return values
 
 
 def _first_line(error: Exception) -> str:

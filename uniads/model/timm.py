@@ -1,11 +1,10 @@
 """timm's classifiers."""
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
-from uniads.error import MissingFileError, UserError
+from uniads.error import MissingFileError, UnknownNameError, UserError, did_you_mean
 from uniads.model.taps import Tapped
 
 
@@ -32,7 +31,8 @@ def timm(
         more: arguments of ``timm.create_model``, such as ``img_size``.
 
     Raises:
-        UserError: timm is not installed or knows no such network, or the weights are for other classes.
+        UserError: timm is not installed, or the weights are for other classes.
+        UnknownNameError: timm knows no such network.
         MissingFileError: the weights can't be downloaded.
     """
     try:
@@ -40,8 +40,9 @@ def timm(
     except ModuleNotFoundError:
         raise UserError(f"the model {name} needs timm, which is not installed: pip install uniads[timm]") from None
     if not library.is_model(name):
-        near = get_close_matches(name, library.list_models()) or library.list_models()[:3]
-        raise UserError(f"timm has no classifier {name!r}; near: {', '.join(near)}")
+        known = library.list_models()
+        hint = did_you_mean(name, known) or f"It has {', '.join(known[:3])} and {len(known) - 3:,} others."
+        raise UnknownNameError(f"timm has no classifier {name!r}. {hint}")
     if weights not in (None, "DEFAULT"):
         raise UserError(f"timm's weights are DEFAULT or null, got {weights!r}; a tag belongs to the name: {name}.TAG")
     classes = library.get_pretrained_cfg(name).num_classes

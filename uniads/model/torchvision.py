@@ -1,13 +1,12 @@
 """torchvision's classifiers."""
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import Any
 
 from torch import nn
 from torchvision import models
 
-from uniads.error import MissingFileError, UserError
+from uniads.error import MissingFileError, UnknownNameError, UserError, did_you_mean
 from uniads.model.taps import Tapped
 
 GENERAL = 224
@@ -37,11 +36,12 @@ def torchvision(
         more: arguments of the network, such as the ``image_size`` of a vision transformer.
 
     Raises:
-        UserError: there is no such classifier, or its weights are for other images or classes.
+        UserError: its weights are for other images or classes.
+        UnknownNameError: there is no such classifier.
         MissingFileError: the weights can't be downloaded.
     """
     if name not in models.list_models(models):
-        raise UserError(_refusal(name))
+        raise UnknownNameError(_explain_refusal(name))
     if weights is not None:
         _check(name, weights, num_classes, in_channels)
     try:
@@ -70,7 +70,7 @@ def published_acc1(name: str, weights: str) -> float:
     return float(models.get_model_weights(name)[weights].meta["_metrics"]["ImageNet-1K"]["acc@1"]) / 100
 
 
-def _refusal(name: str) -> str:
+def _explain_refusal(name: str) -> str:
     """Why a name is no classifier."""
     known = models.list_models(models)
     if name in models.list_models():
@@ -78,7 +78,8 @@ def _refusal(name: str) -> str:
             f"torchvision's {name} does not classify whole images (it detects, segments, matches, reads videos or is "
             f"quantized), so it can't be a teacher or a student; take a classifier, such as {', '.join(known[:3])}"
         )
-    return f"torchvision has no classifier {name!r}; near: {', '.join(get_close_matches(name, known) or known)}"
+    hint = did_you_mean(name, known) or f"It has {', '.join(known)}."
+    return f"torchvision has no classifier {name!r}. {hint}"
 
 
 def _check(name: str, weights: str, num_classes: int, in_channels: int) -> None:

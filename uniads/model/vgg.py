@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from uniads.knowledge import Knowledge
 from uniads.model.base import Network
-from uniads.model.stages import init_classifier, init_convolutions, plan_channels, pooled
+from uniads.model.stages import init_classifier, init_convolutions, plan_channels, pool_positions
 
 SMALLEST_POOLED = 4
 """No max pooling makes a map smaller than this, so a 32x32 image is pooled three times and a 64x64 image four."""
@@ -78,4 +78,4 @@ class VGG(Network):
     def tail(self) -> nn.Module:
         if len(self.stages) == 1:
             return super().tail()  # no tap shows what its stage is given
-        return nn.Sequential(Halved(), getattr(self, self.stages[-1]), pooled(), self.classifier)
+        return nn.Sequential(Halved(), getattr(self, self.stages[-1]), pool_positions(), self.classifier)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from uniads.knowledge import Knowledge
 from uniads.model.base import Network
-from uniads.model.stages import init_convolutions, plan_channels, pooled, stack
+from uniads.model.stages import init_convolutions, plan_channels, pool_positions, stack
 
 
 class PreactBlock(nn.Module):
@@ -81,4 +81,4 @@ class WideResNet(Network):
         return Knowledge(tuple(features), embedding, self.fc(embedding))
 
     def tail(self) -> nn.Module:
-        return nn.Sequential(getattr(self, self.stages[-1]), self.bn1, nn.ReLU(inplace=True), pooled(), self.fc)
+        return nn.Sequential(getattr(self, self.stages[-1]), self.bn1, nn.ReLU(inplace=True), pool_positions(), self.fc)

@@ -24,6 +24,13 @@ class Angle(Transform):
     taken again for the gradient.
 
     Source: relational knowledge distillation, arXiv:1904.05068, the angle-wise potential.
+
+    Example:
+        >>> from torch import tensor
+        >>> Angle()(tensor([[0.0], [1.0], [2.0]]))[0]
+        tensor([[0., 0., 0.],
+                [0., 1., 1.],
+                [0., 1., 1.]])
     """
 
     ranks: ClassVar[dict[int, int]] = {2: 3, 3: 3, 4: 3}

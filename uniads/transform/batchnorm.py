@@ -15,6 +15,12 @@ class BatchNorm(Transform):
     view depends on the batch at hand only. A channel with one value (a batch of one vector) becomes 0.
 
     Source: Ioffe and Szegedy, arXiv:1502.03167, Algorithm 1, without its learned scale and shift.
+
+    Example:
+        >>> from torch import tensor
+        >>> BatchNorm()(tensor([[1.0], [3.0]])).round(decimals=3)
+        tensor([[-1.],
+                [ 1.]])
     """
 
     def compute(self, x: Tensor) -> Tensor:

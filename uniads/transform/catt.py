@@ -23,6 +23,11 @@ class Catt(Transform):
 
     Raises:
         UserError: tau is not finite or not above 0, or returns is another word.
+
+    Example:
+        >>> from torch import tensor
+        >>> Catt(tau=1.0)(tensor([[0.0, 1.0]])).round(decimals=3)
+        tensor([[0.0000, 1.2090]])
     """
 
     def __init__(self, tau: float = 0.5, returns: Literal["map", "attention"] = "map") -> None:

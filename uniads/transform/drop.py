@@ -21,6 +21,11 @@ class Drop(RandomTransform):
 
     Raises:
         UserError: p is outside [0, 1).
+
+    Example:
+        >>> from torch import tensor
+        >>> Drop(p=0.5, seed=1)(tensor([[1.0, 1.0, 1.0, 1.0]]))
+        tensor([[2., 0., 2., 2.]])
     """
 
     def __init__(self, p: float = 0.1, seed: int = 0) -> None:

@@ -19,6 +19,11 @@ class Exp(Transform):
 
     Raises:
         UserError: bound is outside (0, 32].
+
+    Example:
+        >>> from torch import tensor
+        >>> Exp(bound=1.0)(tensor([[0.0, 5.0]])).round(decimals=3)
+        tensor([[1.0000, 2.7180]])
     """
 
     def __init__(self, bound: float = 20.0) -> None:

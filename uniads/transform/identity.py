@@ -6,7 +6,13 @@ from uniads.transform.base import Transform
 
 
 class Identity(Transform):
-    """T(x) = x. With the distance l2 it gives the hint loss of FitNet, arXiv:1412.6550."""
+    """T(x) = x. With the distance l2 it gives the hint loss of FitNet, arXiv:1412.6550.
+
+    Example:
+        >>> from torch import tensor
+        >>> Identity()(tensor([[1.0, -2.0]]))
+        tensor([[ 1., -2.]])
+    """
 
     def compute(self, x: Tensor) -> Tensor:
         return x

@@ -21,6 +21,11 @@ class LocalS(Transform):
 
     Raises:
         UserError: size is below 1.
+
+    Example:
+        >>> from torch import tensor
+        >>> LocalS(size=2)(tensor([[[[1.0, 2.0], [3.0, 4.0]]]])).flatten()
+        tensor([1., 2., 3., 4.])
     """
 
     ranks: ClassVar[dict[int, int]] = {4: 4}

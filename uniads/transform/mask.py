@@ -22,6 +22,11 @@ class Mask(RandomTransform):
 
     Raises:
         UserError: keep is outside (0, 1].
+
+    Example:
+        >>> from torch import tensor
+        >>> Mask(keep=0.5, seed=1)(tensor([[1.0, 2.0, 3.0, 4.0]]))
+        tensor([[0., 2., 0., 0.]])
     """
 
     def __init__(self, keep: float = 0.35, seed: int = 0) -> None:

@@ -12,6 +12,11 @@ class MeanC(Transform):
 
     After ``pow2`` and before ``norm_hw`` it gives the attention map of arXiv:1612.03928, where the sum over the
     channels that the paper writes and the mean of its code cancel in the normalisation.
+
+    Example:
+        >>> from torch import tensor
+        >>> MeanC()(tensor([[[1.0, 2.0], [3.0, 6.0]]]))
+        tensor([[[2., 4.]]])
     """
 
     ranks: ClassVar[dict[int, int]] = {3: 3, 4: 4}

@@ -14,6 +14,11 @@ class MinMax(Transform):
     flatten the others. A constant sample becomes 0.
 
     Source: the operator list of DetKDS (ICML 2024).
+
+    Example:
+        >>> from torch import tensor
+        >>> MinMax()(tensor([[1.0, 2.0, 5.0]])).round(decimals=3)
+        tensor([[0.0000, 0.2500, 1.0000]])
     """
 
     def compute(self, x: Tensor) -> Tensor:

@@ -12,6 +12,12 @@ class MM(Transform):
 
     Shape (N, N) whatever the shape of x, so that student and teacher may differ in channels and size; a sum, not a
     mean. With ``norm_c`` after it and the distance l2 it gives the similarity-preserving loss, arXiv:1907.09682.
+
+    Example:
+        >>> from torch import tensor
+        >>> MM()(tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[ 5., 11.],
+                [11., 25.]])
     """
 
     ranks: ClassVar[dict[int, int]] = {2: 2, 3: 2, 4: 2}

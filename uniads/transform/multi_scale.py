@@ -23,6 +23,11 @@ class MultiScale(Transform):
 
     Raises:
         UserError: there is no level, or one is below 1.
+
+    Example:
+        >>> from torch import tensor
+        >>> MultiScale(levels=[1, 2])(tensor([[[[1.0, 2.0], [3.0, 4.0]]]]))
+        tensor([[[1., 2., 3., 4., 4.]]])
     """
 
     ranks: ClassVar[dict[int, int]] = {2: 3, 4: 3}

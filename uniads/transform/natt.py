@@ -18,6 +18,12 @@ class Natt(Transform):
 
     Raises:
         UserError: tau is not finite or not above 0.
+
+    Example:
+        >>> from torch import tensor
+        >>> Natt(tau=1.0)(tensor([[0.0], [1.0]])).round(decimals=3)
+        tensor([[0.5380],
+                [1.4620]])
     """
 
     def __init__(self, tau: float = 0.5) -> None:

@@ -12,6 +12,11 @@ class NormHW(Transform):
     """T(x)[n, c] = x[n, c] / max(‖x[n, c]‖₂, 1e-12), with the l2 norm over all positions. Zero stays zero.
 
     Source: the operator list of DetKDS (ICML 2024); maps are normalised so in attention transfer, arXiv:1612.03928.
+
+    Example:
+        >>> from torch import tensor
+        >>> NormHW()(tensor([[[3.0, 4.0]]]))
+        tensor([[[0.6000, 0.8000]]])
     """
 
     ranks: ClassVar[dict[int, int]] = {3: 3, 4: 4}

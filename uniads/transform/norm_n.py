@@ -12,6 +12,12 @@ class NormN(Transform):
     For a batch of one it leaves only the signs, with zero gradient.
 
     Source: the operator list of DetKDS (ICML 2024).
+
+    Example:
+        >>> from torch import tensor
+        >>> NormN()(tensor([[3.0], [4.0]]))
+        tensor([[0.6000],
+                [0.8000]])
     """
 
     def compute(self, x: Tensor) -> Tensor:

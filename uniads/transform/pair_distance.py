@@ -17,6 +17,13 @@ class PairDistance(Transform):
     Shape (N, N) whatever the shape of x; for a batch of one it is 0. Blind to the scale, shift and rotation of x.
 
     Source: relational knowledge distillation, arXiv:1904.05068, the distance-wise potential.
+
+    Example:
+        >>> from torch import tensor
+        >>> PairDistance()(tensor([[0.0], [1.0], [3.0]])).round(decimals=3)
+        tensor([[0.0000, 0.5000, 1.5000],
+                [0.5000, 0.0000, 1.0000],
+                [1.5000, 1.0000, 0.0000]])
     """
 
     ranks: ClassVar[dict[int, int]] = {2: 2, 3: 2, 4: 2}

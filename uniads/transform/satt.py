@@ -23,6 +23,11 @@ class Satt(Transform):
 
     Raises:
         UserError: tau is not finite or not above 0, or returns is another word.
+
+    Example:
+        >>> from torch import tensor
+        >>> Satt(tau=1.0)(tensor([[[0.0, 1.0]]])).round(decimals=3)
+        tensor([[[0.0000, 1.2090]]])
     """
 
     ranks: ClassVar[dict[int, int]] = {3: 3, 4: 4}

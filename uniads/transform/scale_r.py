@@ -22,6 +22,11 @@ class ScaleR(Transform):
 
     Raises:
         UserError: size is below 1.
+
+    Example:
+        >>> from torch import tensor
+        >>> ScaleR(size=2)(tensor([[[[1.0, 2.0], [3.0, 4.0]]]]))
+        tensor([[[[4.]]]])
     """
 
     ranks: ClassVar[dict[int, int]] = {2: 2, 4: 4}

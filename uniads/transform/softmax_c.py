@@ -19,6 +19,11 @@ class SoftmaxC(Transform):
 
     Raises:
         UserError: tau is not finite or not above 0.
+
+    Example:
+        >>> from torch import tensor
+        >>> SoftmaxC(tau=1.0)(tensor([[0.0, 1.0]])).round(decimals=3)
+        tensor([[0.2690, 0.7310]])
     """
 
     simplex: ClassVar[tuple[int, ...] | None] = (1,)

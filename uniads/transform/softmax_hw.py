@@ -19,6 +19,11 @@ class SoftmaxHW(Transform):
 
     Raises:
         UserError: tau is not finite or not above 0.
+
+    Example:
+        >>> from torch import tensor
+        >>> SoftmaxHW(tau=1.0)(tensor([[[[0.0, 1.0]]]])).round(decimals=3)
+        tensor([[[[0.2690, 0.7310]]]])
     """
 
     ranks: ClassVar[dict[int, int]] = {4: 4}

@@ -20,6 +20,12 @@ class SoftmaxN(Transform):
 
     Raises:
         UserError: tau is not finite or not above 0.
+
+    Example:
+        >>> from torch import tensor
+        >>> SoftmaxN(tau=1.0)(tensor([[0.0], [1.0]])).round(decimals=3)
+        tensor([[0.2690],
+                [0.7310]])
     """
 
     simplex: ClassVar[tuple[int, ...] | None] = (0,)
