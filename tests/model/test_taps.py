@@ -225,8 +225,10 @@ def test_constants_of_the_graph_move_to_a_gpu_and_back():
 
 
 REFUSED = {
-    "an unknown tap": (lambda: tapped(features=["boddy"]), r"Plain has no module or operation 'boddy'\. Did you mean body"),
-    "an unknown module": (lambda: branching(features=["steam"]), r"Branching has no module .*'steam'\. Did you mean stem"),
+    "an unknown tap": (
+        lambda: tapped(features=["boddy"]), r"Plain has no module or operation 'boddy'\. Did you mean body"),
+    "an unknown module": (
+        lambda: branching(features=["steam"]), r"Branching has no module .*'steam'\. Did you mean stem"),
     "no names for what has no graph": (lambda: tapped(Branching()), r"can't follow Branching \(.*name modules of it"),
     "several outputs": (lambda: tapped(Several()), "Several returns several values; name its class scores: logits="),
     "images of another size": (lambda: tapped(image_size=64), "Plain can't be tried on images of 1x64x64 .*image_size"),

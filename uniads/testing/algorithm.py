@@ -180,7 +180,10 @@ def survives_failures(make: Make) -> None:
         result = _run(space, make(space, 0), lambda point, epochs, outcome=outcome: outcome)  # type: ignore[misc]
         whole = len({trial.genome for trial in result.trials}) == len(result.trials) == 18
         require(whole, f"{name} must search to the end where every outcome is {outcome}")
-        require(result.front == [], f"{name} must not put outcomes such as {outcome} on the front")
+        done = result.stopped == "18 candidates are done"
+        require(done, f"{name} must search to the end where every outcome is {outcome}, not until {result.stopped}")
+        found = (result.front, result.knee, result.best, result.hypervolume)
+        require(found == ([], None, None, 0.0), f"{name} must not put outcomes such as {outcome} on the front")
 
 
 def trains_nobody_twice(make: Make) -> None:
@@ -190,6 +193,13 @@ def trains_nobody_twice(make: Make) -> None:
         name = f"a search by {type(make(MIXED, 0)).__name__} under {type(schedule).__name__}"
         places = [(trial.genome, trial.rung) for trial in result.trials]
         require(len(places) == len(set(places)), f"{name} must train no candidate twice at one rung")
+        ends = {trial.status for trial in result.trials}
+        known = ends == {Status.COMPLETED, Status.REJECTED, Status.FAILED}
+        require(known, f"{name} must know what was completed, rejected and failed, got {sorted(ends)}")
+        for trial in result.trials:
+            same = [other for other in result.trials if other.candidate == trial.candidate]
+            start = max((other.epochs for other in same if other.rung < trial.rung), default=0)
+            require(trial.start == start, f"{name} must go on from the rung below, got {trial.start} and not {start}")
         require(result.front, f"{name} must find a front")
         whole = all(trial.status is Status.COMPLETED and trial.epochs == 9 for trial in result.front)
         require(whole, f"{name} must have whole trainings only on its front")
@@ -223,6 +233,7 @@ def ends_with_the_space(make: Make) -> None:
         every = {trial.genome for trial in result.trials} == set(space.every())
         ended = every and result.stopped == "the space holds no more candidates"
         require(ended, f"a search by {type(algorithm).__name__} must end when all of a small space is searched")
+        require(result.front, f"a search by {type(algorithm).__name__} must find the front of a small space")
 
 
 PROMISES: tuple[Callable[[Make], None], ...] = (
