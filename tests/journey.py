@@ -12,10 +12,10 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, open_dict
 
-from uniads.bridge.configuration import training_settings
 from uniads.bridge.search_settings import SearchSettings, search_settings
 from uniads.bridge.space import build_space
 from uniads.bridge.student import Students
+from uniads.bridge.training_settings import training_settings
 from uniads.bridge.warm_start import WarmStart
 from uniads.command.run import FULL
 from uniads.options import conf_dir

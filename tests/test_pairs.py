@@ -21,7 +21,7 @@ from uniads.model.base import Network
 from uniads.options import conf_dir
 from uniads.search import __main__ as search
 from uniads.search.space import SearchSpace
-from uniads.teacher.provider import published_acc1
+from uniads.teacher.training import published_acc1
 
 pytestmark = [*LIGHTNING, pytest.mark.slow]
 PAIRS = (

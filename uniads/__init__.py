@@ -20,8 +20,8 @@ from uniads.options import build, options
 
 if TYPE_CHECKING:
     from uniads import search, testing
-    from uniads.bridge.configuration import configure
     from uniads.bridge.diswot import score as diswot_score
+    from uniads.bridge.training_settings import configure
     from uniads.knowledge import Batch, Knowledge
     from uniads.learner.learner import Learner
     from uniads.outcome import Outcome
@@ -55,7 +55,7 @@ _LAZY = {
     "Outcome": "uniads.outcome:Outcome",
     "Recipe": "uniads.recipe:Recipe",
     "TrainingSettings": "uniads.settings:TrainingSettings",
-    "configure": "uniads.bridge.configuration:configure",
+    "configure": "uniads.bridge.training_settings:configure",
     "diswot_score": "uniads.bridge.diswot:score",
     "fit": "uniads.training.fit:fit",
     "search": "uniads.search",

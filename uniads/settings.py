@@ -18,6 +18,9 @@ from uniads.recipe import Recipe
 Compiling = bool | str
 """True, False, ``auto`` or ``graphs``."""
 
+TEACHER_DTYPES = ("float32", "bfloat16", "auto")
+STORE_DTYPES = ("float32", "float16", "bfloat16", "auto")
+
 
 @dataclass(frozen=True)
 class TrainerSettings:
@@ -53,6 +56,9 @@ class TeacherSettings:
         dtype: in which it answers: ``float32``, ``bfloat16`` or ``auto``.
         compile: how it is compiled.
         directory: where trained teachers are stored.
+
+    Raises:
+        UserError: ``stop_epoch`` or ``dtype`` is out of its range.
     """
 
     model: Blueprint[Network] | None
@@ -66,6 +72,15 @@ class TeacherSettings:
     dtype: str
     compile: Compiling
     directory: Path
+
+    def __post_init__(self) -> None:
+        if not 0 < self.stop_epoch <= self.recipe.epochs:
+            raise UserError(
+                f"teacher.stop_epoch must be above 0 and at most teacher.recipe.epochs={self.recipe.epochs}, "
+                f"got {self.stop_epoch}"
+            )
+        if self.dtype not in TEACHER_DTYPES:
+            raise UserError(f"teacher.dtype must be float32, bfloat16 or auto, got {self.dtype!r}")
 
     @property
     def chosen_model(self) -> Blueprint[Network]:
@@ -86,12 +101,19 @@ class StoreSettings:
         own: whether the directory is this training's alone and goes when the training ends.
         dtype: ``float32``, ``float16``, ``bfloat16`` or ``auto``.
         max_gb: room, in 10⁹ bytes.
+
+    Raises:
+        UserError: ``dtype`` is none of the four.
     """
 
     directory: Path | None
     own: bool
     dtype: str
     max_gb: float
+
+    def __post_init__(self) -> None:
+        if self.dtype not in STORE_DTYPES:
+            raise UserError(f"teacher_store.dtype must be one of {', '.join(STORE_DTYPES)}, got {self.dtype!r}")
 
 
 @dataclass(frozen=True)
@@ -120,7 +142,7 @@ class TrainingSettings:
         logger: of a training that is no trial; None for none.
 
     Raises:
-        UserError: ``stop_epoch`` is out of its range.
+        UserError: ``stop_epoch`` or ``chance`` is out of its range.
     """
 
     pair: str
@@ -148,6 +170,8 @@ class TrainingSettings:
             raise UserError(
                 f"stop_epoch must be above 0 and at most epochs={self.schedule_epochs}, got {self.stop_epoch}"
             )
+        if self.chance is not None and not self.chance > 0:
+            raise UserError(f"chance must be above 0, or null for no bound, got {self.chance}")
 
     @property
     def chosen_student(self) -> Blueprint[Network]:
@@ -157,12 +181,6 @@ class TrainingSettings:
             UserError: none is chosen.
         """
         return _chosen("student", self.student)
-
-    @property
-    def views(self) -> int | None:
-        """How many augmented views an image has; None for a new one in every epoch."""
-        views: int | None = self.data.facts.get("views")
-        return views
 
 
 def _chosen(key: str, model: Blueprint[Network] | None) -> Blueprint[Network]:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tests.journey import LIGHTNING, configured
 from uniads import build
-from uniads.bridge.configuration import configure
+from uniads.bridge.training_settings import configure
 from uniads.data.base import Data
 from uniads.data.imagefolder import ImageFolder
 from uniads.data.stream import MOST_WORKERS, usable_workers

@@ -8,7 +8,7 @@ import torch
 
 from tests.journey import LIGHTNING, Commands, small
 from uniads import build, train
-from uniads.bridge.configuration import configure
+from uniads.bridge.training_settings import configure
 from uniads.distance.l2 import L2
 from uniads.distiller.composed import Composed
 from uniads.distiller.node import Node

@@ -14,7 +14,7 @@ from tests.journey import EASY, LIGHTNING, SMALL, Commands, refused, small
 from tests.model.nets import Plain
 from uniads import build, evaluate, train
 from uniads.model.base import Network
-from uniads.teacher.provider import Teacher, measure_accuracy
+from uniads.teacher.training import Teacher, measure_accuracy
 from uniads.training.parts import load_data
 
 pytestmark = LIGHTNING

@@ -11,12 +11,12 @@ import torch
 
 import uniads
 from tests.journey import configured
-from uniads.bridge.configuration import plain
+from uniads.bridge.training_settings import plain
 from uniads.data.cifar import CIFAR
 from uniads.model import checkpoint
 from uniads.model.base import Network
 from uniads.model.published import CIFAR100, IMAGENET
-from uniads.teacher.provider import published_acc1
+from uniads.teacher.training import published_acc1
 
 
 def teacher(seed: int = 0) -> Network:

@@ -12,7 +12,7 @@ from uniads.knowledge import Knowledge
 from uniads.model import checkpoint
 from uniads.model.taps import Tapped
 from uniads.model.torchvision import torchvision
-from uniads.teacher.provider import load_or_train
+from uniads.teacher.training import load_or_train
 from uniads.training.fit import fit
 from uniads.training.parts import load_data
 

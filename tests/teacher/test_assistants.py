@@ -13,7 +13,7 @@ from uniads.model.base import count_params
 from uniads.search import __main__ as search
 from uniads.settings import TrainingSettings
 from uniads.teacher.assistants import find_teacher, teaching_key
-from uniads.teacher.provider import load_or_train, teacher_key
+from uniads.teacher.training import load_or_train, teacher_key
 from uniads.training.fit import fit
 from uniads.training.parts import build_parts, load_data
 

@@ -10,10 +10,10 @@ from omegaconf import DictConfig
 
 from tests.journey import LIGHTNING, SMALL, Commands, configured
 from uniads import build, train
-from uniads.bridge.configuration import blueprint
+from uniads.bridge.training_settings import blueprint
 from uniads.data.cifar import CIFAR
 from uniads.data.loader import Loader
-from uniads.teacher.provider import Teacher
+from uniads.teacher.training import Teacher
 from uniads.terminal.opening import describe_teacher, is_clearly_below
 
 pytestmark = LIGHTNING

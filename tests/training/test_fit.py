@@ -8,7 +8,7 @@ import torch
 
 from tests.journey import LIGHTNING, small
 from uniads import build
-from uniads.bridge.configuration import configure
+from uniads.bridge.training_settings import configure
 from uniads.learner import frozen
 from uniads.learner.frozen import can_compile
 from uniads.model import checkpoint

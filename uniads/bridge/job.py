@@ -12,7 +12,7 @@ from typing import Any, final
 from hydra.errors import InstantiationException
 from omegaconf import DictConfig
 
-from uniads.bridge.configuration import training_settings
+from uniads.bridge.training_settings import training_settings
 from uniads.error import UserError
 from uniads.launcher.slip import Answer, Slip
 from uniads.launcher.worker import leave_with_parent

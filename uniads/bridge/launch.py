@@ -12,9 +12,9 @@ from hydra.types import HydraContext, RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from uniads.bridge.configuration import training_settings
 from uniads.bridge.job import Job, first_line, is_full
 from uniads.bridge.reproduce import build_overrides
+from uniads.bridge.training_settings import training_settings
 from uniads.error import FullDiskError
 from uniads.launcher.hydra_private import Composition, build_callbacks, job_error
 from uniads.launcher.pool import JobDiedError, PoolLauncher

@@ -8,7 +8,7 @@ from hydra.types import RunMode
 from hydra.utils import instantiate
 
 from uniads.blueprint import Blueprint
-from uniads.bridge.configuration import blueprint, plain
+from uniads.bridge.training_settings import blueprint, plain
 from uniads.error import UserError
 from uniads.search import Algorithm, Rejection, Schedule, Shrinkage
 

@@ -13,9 +13,10 @@ from hydra.types import RunMode
 from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from uniads.bridge.configuration import plain, training_settings
+from uniads.bridge.training_settings import plain, training_settings
 from uniads.error import UserError, unknown
 from uniads.search import Algorithm, Rejection, Schedule, Shrinkage, Value
+from uniads.search.space import spell
 from uniads.settings import TrainingSettings
 from uniads.transform.base import Transform
 
@@ -145,7 +146,7 @@ def search_settings(cfg: DictConfig, loader: ConfigLoader) -> SearchSettings:
     """
     hydra, search = HydraConfig.get(), cfg.search
     passed = _training_overrides(hydra.overrides.task)
-    overrides = [*cfg.space.base, *(str(o.input_line) for o in passed), f"threads={cfg.threads}".lower()]
+    overrides = [*cfg.space.base, *(str(o.input_line) for o in passed), spell("threads", cfg.threads)]
     shared = loader.load_configuration("train", overrides, RunMode.RUN)
     fixed = frozenset(override.get_key_element().lstrip("+~") for override in passed)
     make = instantiate(search.algorithm, _convert_="all")

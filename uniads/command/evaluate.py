@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from uniads.blueprint import Blueprint
-from uniads.bridge.configuration import blueprint, plain, trainer_settings
+from uniads.bridge.training_settings import blueprint, plain, trainer_settings
 from uniads.data.base import Data
 from uniads.distiller.composed import Composed
 from uniads.error import UserError
@@ -20,7 +20,7 @@ from uniads.model import checkpoint
 from uniads.model.base import Network, count_params
 from uniads.recipe import Recipe
 from uniads.settings import TrainerSettings
-from uniads.teacher.provider import published_acc1
+from uniads.teacher.training import published_acc1
 from uniads.terminal.opening import describe_data
 
 

@@ -26,7 +26,7 @@ from uniads.report.search.pareto import draw_pareto_figure
 from uniads.search import INTERRUPTED, Ledger, Result, Trial, Watcher, fidelity, search
 from uniads.search.account import Account
 from uniads.teacher.assistants import find_teacher
-from uniads.teacher.provider import with_accuracy
+from uniads.teacher.training import with_accuracy
 from uniads.terminal import table
 from uniads.terminal.opening import describe_answers, describe_data, describe_teacher
 from uniads.terminal.progress import ProgressWatcher

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from omegaconf import DictConfig
 from rich.console import Console
 
-from uniads.bridge.configuration import training_settings
+from uniads.bridge.training_settings import training_settings
 from uniads.error import UserError
 from uniads.outcome import Outcome
 from uniads.settings import TrainingSettings

@@ -23,7 +23,7 @@ ALARM = getattr(signal, "SIGALRM", 0)
 """The signal that ends a job whose time is over. Windows has none, and no time limit."""
 
 
-class JobDiedError(Exception):
+class JobDiedError(UserError):
     """The result of a job that never returned; its message is the reason in the ledger's row."""
 
 

@@ -24,7 +24,7 @@ from uniads.learner.learner import Learner
 from uniads.model import checkpoint
 from uniads.model.base import Network
 from uniads.settings import TrainingSettings
-from uniads.teacher.provider import (
+from uniads.teacher.training import (
     Teacher,
     build_network,
     hash_facts,

@@ -14,8 +14,9 @@ from uniads.learner.frozen import DEFAULT, GRAPHS, Frozen, TeacherSource, earns_
 from uniads.model.base import Network
 from uniads.model.flops import forward_flops
 from uniads.settings import TrainingSettings
-from uniads.teacher.provider import Teacher
+from uniads.teacher.assistants import hash_file
 from uniads.teacher.store import AUTO, DTYPES, TeacherStore, storable_taps
+from uniads.teacher.training import Teacher
 
 
 def build_source(
@@ -31,7 +32,7 @@ def build_source(
         knowledge: the teacher's, of any batch, for its shapes.
 
     Raises:
-        UserError: ``teacher.dtype``, ``teacher.compile`` or ``teacher_store.dtype`` is no setting.
+        UserError: ``teacher.compile`` is no setting.
     """
     device, store = settings.trainer.device, settings.store
     loader = data.train(settings.recipe.batch_size, device)
@@ -81,17 +82,9 @@ def compile_mode(name: str, setting: bool | str, device: torch.device, passes: i
 
 
 def answer_dtype(settings: TrainingSettings) -> torch.dtype:
-    """In which the teacher of a training computes, here.
-
-    Raises:
-        UserError: ``teacher.dtype`` is no setting.
-    """
-    setting = settings.teacher.dtype
-    if setting == AUTO:
-        return fast_dtype(settings.trainer.device)
-    if setting not in DTYPES or setting == "float16":
-        raise UserError(f"teacher.dtype must be float32, bfloat16 or auto, got {setting!r}")
-    return DTYPES[setting]
+    """The precision in which the teacher of a training computes on this machine."""
+    dtype = settings.teacher.dtype
+    return fast_dtype(settings.trainer.device) if dtype == AUTO else DTYPES[dtype]
 
 
 def teacher_flops(network: Network, shape: tuple[int, ...]) -> int:
@@ -106,6 +99,7 @@ def teacher_flops(network: Network, shape: tuple[int, ...]) -> int:
 
 def batches_key(settings: TrainingSettings, teacher: Teacher) -> str:
     """A short hash of all that decides what a teacher is shown, which teacher it is, and how it is asked."""
-    parts = [settings.data.key, str(settings.recipe.batch_size), str(teacher.file.resolve())]
+    contents = hash_file(teacher.file) if teacher.file.is_file() else str(teacher.file)
+    parts = [settings.data.key, str(settings.recipe.batch_size), teacher.model.key, contents]
     how = [str(answer_dtype(settings)), str(settings.teacher.compile), str(settings.store.dtype)]
     return sha256("\n".join(parts + how).encode()).hexdigest()[:12]

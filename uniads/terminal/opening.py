@@ -7,8 +7,8 @@ import torch
 from uniads.data.base import Data
 from uniads.options import options
 from uniads.settings import TrainingSettings
-from uniads.teacher.provider import Teacher, published_acc1
 from uniads.teacher.source import answer_dtype
+from uniads.teacher.training import Teacher, published_acc1
 
 
 def describe_data(data: Data, batch_size: int) -> list[str]:

@@ -46,11 +46,11 @@ def fit(settings: TrainingSettings, ready: Callable[[Parts], None] | None = None
     _compile_student(settings, parts)
     try:
         trained = _train(settings, parts)
+        test_last, test_best = (None, None) if settings.trial else _export_students(settings, parts, trained)
     except RejectedError as error:
+        _remove_own_store(settings)
         return replace(untrained, epochs=error.epochs, seconds=perf_counter() - begin, rejected=error.reason)
-    test_last, test_best = (None, None) if settings.trial else _export_students(settings, parts, trained)
-    if settings.store.own and settings.store.directory:
-        rmtree(settings.store.directory, ignore_errors=True)
+    _remove_own_store(settings)
     return replace(
         untrained,
         epochs=settings.stop_epoch,
@@ -64,6 +64,12 @@ def fit(settings: TrainingSettings, ready: Callable[[Parts], None] | None = None
         test_acc1_last=test_last,
         test_acc1_best=test_best,
     )
+
+
+def _remove_own_store(settings: TrainingSettings) -> None:
+    """Remove the store of a training that has ended; an interrupted one goes on with it."""
+    if settings.store.own and settings.store.directory:
+        rmtree(settings.store.directory, ignore_errors=True)
 
 
 def _train(settings: TrainingSettings, parts: Parts) -> Trained:

@@ -14,8 +14,8 @@ from uniads.learner.learner import Learner
 from uniads.model.base import Network
 from uniads.settings import TrainingSettings
 from uniads.teacher.assistants import find_teacher, teaching_key
-from uniads.teacher.provider import Teacher, build_network, with_accuracy
 from uniads.teacher.source import build_source, compile_mode
+from uniads.teacher.training import Teacher, build_network, with_accuracy
 
 
 class Parts(NamedTuple):

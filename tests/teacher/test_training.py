@@ -11,7 +11,7 @@ from tests.journey import LIGHTNING, small
 from uniads import build
 from uniads.model import checkpoint
 from uniads.settings import TrainingSettings
-from uniads.teacher.provider import load_or_train, measure_accuracy, teacher_key, with_accuracy
+from uniads.teacher.training import load_or_train, measure_accuracy, teacher_key, with_accuracy
 from uniads.training.parts import load_data
 
 pytestmark = LIGHTNING

@@ -72,19 +72,13 @@ def training_settings(cfg: DictConfig) -> TrainingSettings:
 
 def _teacher_settings(cfg: DictConfig) -> TeacherSettings:
     teacher = cfg.teacher
-    recipe = instantiate(teacher.recipe, _convert_="all")
-    if not 0 < teacher.stop_epoch <= recipe.epochs:
-        raise UserError(
-            f"teacher.stop_epoch must be above 0 and at most teacher.recipe.epochs={recipe.epochs}, "
-            f"got {teacher.stop_epoch}"
-        )
     return TeacherSettings(
         model=_find_blueprint(cfg, "teacher.model"),
         assistants=_assistants(cfg),
         checkpoint=None if teacher.checkpoint is None else Path(teacher.checkpoint),
         train=teacher.train,
         seed=teacher.seed,
-        recipe=recipe,
+        recipe=instantiate(teacher.recipe, _convert_="all"),
         stop_epoch=teacher.stop_epoch,
         distiller=_lesson(cfg),
         dtype=teacher.dtype,

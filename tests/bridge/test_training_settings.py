@@ -11,7 +11,7 @@ from omegaconf import DictConfig, ListConfig
 
 import uniads
 from tests.journey import LIGHTNING, SMALL, small
-from uniads.bridge.configuration import configure
+from uniads.bridge.training_settings import configure
 from uniads.error import UserError
 from uniads.options import conf_dir
 from uniads.training.fit import fit
