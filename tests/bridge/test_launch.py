@@ -9,10 +9,10 @@ from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
 from tests.journey import LIGHTNING, SMALL
+from uniads.bridge.job import train_configured
 from uniads.bridge.launch import Launch
 from uniads.options import conf_dir
 from uniads.search.trial import Status, Trial
-from uniads.training.fit import fit
 
 pytestmark = LIGHTNING
 Ask = Callable[..., list[Trial]]
@@ -35,7 +35,8 @@ def launched(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Ask:
         shared = [*SMALL, "threads=1", f"paths.teacher_dir={tmp_path_factory.getbasetemp() / 'teachers'}"]
         with initialize_config_dir(str(conf_dir()), version_base="1.3"):
             loader = GlobalHydra.instance().config_loader()
-            return list(Launch(loader, shared, launcher, tmp_path / "run" / "trials", 2, 0, size, fit)(trials))
+            folder = tmp_path / "run" / "trials"
+            return list(Launch(loader, shared, launcher, folder, 2, 0, size, train_configured)(trials))
 
     return ask
 
