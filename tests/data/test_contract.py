@@ -1,5 +1,6 @@
 """Every option of the data group keeps what its class and its file promise."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from omegaconf import OmegaConf
 from uniads import build, options
 from uniads.data.base import Data
 from uniads.options import conf_dir
+from uniads.testing.data import PROMISES, Make
 
 LOCAL = ("digits", "fake")
 DOWNLOADED = ("cifar10", "cifar100")
@@ -31,6 +33,13 @@ def test_images_have_the_declared_shape_and_classes(name: str) -> None:
         assert part.pixels.dtype == torch.uint8
         assert part.label.unique().tolist() == list(range(data.num_classes))
     assert len(data.mean) == len(data.std) == data.channels
+
+
+@pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.__name__)
+@pytest.mark.parametrize("name", LOCAL)
+def test_a_data_set_keeps_its_promises(name: str, promise: Callable[[Make], None]) -> None:
+    assert len(PROMISES) == 5
+    promise(lambda: build("data", name))
 
 
 def test_declared_mean_and_std_of_digits_are_those_of_its_pixels() -> None:

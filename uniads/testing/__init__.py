@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from uniads.testing.algorithm import check_algorithm
     from uniads.testing.data import check_data
     from uniads.testing.distance import check_distance
+    from uniads.testing.distiller import check_distiller
     from uniads.testing.network import check_network
     from uniads.testing.transform import check_transform
 
@@ -26,6 +27,7 @@ __all__ = [
     "check_algorithm",
     "check_data",
     "check_distance",
+    "check_distiller",
     "check_network",
     "check_transform",
 ]

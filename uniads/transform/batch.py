@@ -1,4 +1,4 @@
-"""One vector for each sample of the batch."""
+"""One vector for each sample of the batch. ``uniads.Batch`` is another thing: the images that a network is shown."""
 
 from typing import ClassVar
 
