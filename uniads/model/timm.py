@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 from uniads.error import MissingFileError, UnknownNameError, UserError, did_you_mean
@@ -39,18 +40,7 @@ def timm(
         library, layers = import_module("timm"), import_module("timm.layers")
     except ModuleNotFoundError:
         raise UserError(f"the model {name} needs timm, which is not installed: pip install uniads[timm]") from None
-    if not library.is_model(name):
-        known = library.list_models()
-        hint = did_you_mean(name, known) or f"It has {', '.join(known[:3])} and {len(known) - 3:,} others."
-        raise UnknownNameError(f"timm has no classifier {name!r}. {hint}")
-    if weights not in (None, "DEFAULT"):
-        raise UserError(f"timm's weights are DEFAULT or null, got {weights!r}; a tag belongs to the name: {name}.TAG")
-    classes = library.get_pretrained_cfg(name).num_classes
-    if weights is not None and classes != num_classes:
-        raise UserError(
-            f"the weights of {name} are for {classes} classes, the data has {num_classes}; use weights=null and train "
-            "it, or give teacher.checkpoint=FILE"
-        )
+    _check(library, name, weights, num_classes)
     try:
         settings = {"num_classes": num_classes, "in_chans": in_channels, **more}
         network = library.create_model(name, pretrained=weights is not None, **settings)
@@ -70,3 +60,24 @@ def timm(
         in_channels=in_channels,
         opaque=(*layers.get_notrace_modules(), *layers.get_notrace_functions()),
     )
+
+
+def _check(library: ModuleType, name: str, weights: str | None, num_classes: int) -> None:
+    """Refuse a name or weights that timm does not have, before anything is built.
+
+    Raises:
+        UserError: the weights are none, or for other classes.
+        UnknownNameError: timm knows no such network.
+    """
+    if not library.is_model(name):
+        known = library.list_models()
+        hint = did_you_mean(name, known) or f"It has {', '.join(known[:3])} and {len(known) - 3:,} others."
+        raise UnknownNameError(f"timm has no classifier {name!r}. {hint}")
+    if weights not in (None, "DEFAULT"):
+        raise UserError(f"timm's weights are DEFAULT or null, got {weights!r}; a tag belongs to the name: {name}.TAG")
+    classes = library.get_pretrained_cfg(name).num_classes
+    if weights is not None and classes != num_classes:
+        raise UserError(
+            f"the weights of {name} are for {classes} classes, the data has {num_classes}; use weights=null and train "
+            "it, or give teacher.checkpoint=FILE"
+        )
