@@ -259,9 +259,9 @@ def test_rejected_trials_count_as_far_as_they_ran() -> None:
 def test_trials_rejected_after_training_count_in_full() -> None:
     rejected = on_line(lambda point, epochs: {"other": 1.0})
     assert {trial.status for trial in rejected.trials} == {Status.REJECTED}
-    assert rejected.epochs == 16
+    assert rejected.epochs_spent == 16
     outliers = on_line(rejection=Rejection(max_loss=0.0), schedule=Full(24, 8))
-    assert outliers.epochs == 16 * 24
+    assert outliers.epochs_spent == 16 * 24
 
 
 def test_outliers_are_judged_by_what_was_known_before_their_batch() -> None:
