@@ -74,7 +74,7 @@ def switched_off(*keep: str) -> Iterator[None]:
         keep: names of tricks that stay: ``layout``, ``optimizer``, ``store``, ``composition``.
     """
     tricks: dict[str, list[tuple[Any, str, Any]]] = {
-        "layout": [(uniads.learner.learner, "laid_out", contiguous), (uniads.learner.frozen, "laid_out", contiguous)],
+        "layout": [(uniads.learner.learner, "lay_out", contiguous), (uniads.learner.frozen, "lay_out", contiguous)],
         "optimizer": [(Recipe, "optimizer", lambda recipe, parameters: sgd(recipe, list(parameters)))],
         "store": [(uniads.teacher.source, "TeacherStore", lambda teacher, *more: teacher)],
         "composition": [(uniads.bridge.launch, "Composition", ConfigLoaderImpl)],

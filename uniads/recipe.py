@@ -43,7 +43,7 @@ class Recipe:
         if list(self.milestones) != sorted(set(self.milestones)):
             raise UserError(f"recipe.milestones must rise, got {list(self.milestones)}")
 
-    def squeezed(self, epochs: int) -> list[int]:
+    def squeeze_milestones(self, epochs: int) -> list[int]:
         """The milestones for a training of another length: the same shape of schedule.
 
         Raises:
@@ -71,4 +71,4 @@ class Recipe:
 
     def scheduler(self, optimizer: torch.optim.Optimizer, epochs: int) -> MultiStepLR:
         """The schedule of a training of ``epochs`` epochs, stepped once an epoch."""
-        return MultiStepLR(optimizer, self.squeezed(epochs), self.gamma)
+        return MultiStepLR(optimizer, self.squeeze_milestones(epochs), self.gamma)

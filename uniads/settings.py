@@ -132,7 +132,7 @@ class TrainingSettings:
         schedule_epochs: length of the learning-rate schedule.
         stop_epoch: where the training ends, above 0 and at most ``schedule_epochs``.
         test: whether the test set is read at the end.
-        trial: quiet, one validation at the end, no test: what a search runs.
+        trial: whether it is a search's: quiet, validated once at the end, never tested.
         chance: a student above chance · ln(classes) after its first epoch is stopped; None: never.
         compile: how the student is compiled.
         threads: CPU threads of torch; None: torch's own choice.

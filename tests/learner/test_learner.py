@@ -153,7 +153,7 @@ def test_a_teacher_is_frozen_where_it_is(tmp_path: Path) -> None:
     ("epochs", "milestones"), [(240, [150, 180, 210]), (24, [15, 18, 21]), (8, [5, 6, 7]), (480, [300, 360, 420])]
 )
 def test_a_squeezed_recipe_keeps_its_shape(epochs: int, milestones: list[int]) -> None:
-    assert build("recipe", "crd").squeezed(epochs) == milestones
+    assert build("recipe", "crd").squeeze_milestones(epochs) == milestones
 
 
 def test_a_squeezed_schedule_falls_once_a_milestone_even_where_two_meet() -> None:
@@ -166,7 +166,7 @@ def test_a_squeezed_schedule_falls_once_a_milestone_even_where_two_meet() -> Non
         rates.append(schedule.get_last_lr()[0])
         optimizer.step()
         schedule.step()
-    assert recipe.squeezed(3) == [2, 2, 3]
+    assert recipe.squeeze_milestones(3) == [2, 2, 3]
     assert rates == pytest.approx([0.05, 0.05, 0.0005])
 
 
@@ -213,7 +213,7 @@ def test_a_recipe_that_is_none_is_refused(wrong: dict[str, object], message: str
 
 def test_epochs_to_squeeze_to_must_be_above_0() -> None:
     with pytest.raises(ValueError, match="epochs must be above 0, got 0"):
-        build("recipe", "quick").squeezed(0)
+        build("recipe", "quick").squeeze_milestones(0)
 
 
 @pytest.mark.parametrize("name", ["crd", "paper", "quick"])

@@ -83,11 +83,11 @@ class Launch:
         """Overrides that train this candidate to its rung again, to be pasted after ``python -m uniads.train``."""
         return build_overrides(self.overrides, trial, self.data_seed, self.epochs)
 
-    def check(self, overrides: Sequence[str]) -> None:
+    def try_compose(self, overrides: Sequence[str]) -> None:
         """Compose one candidate, so that a wrong key is found before anything is trained."""
         self.loader.load_configuration("train", [*self.overrides, *overrides], RunMode.RUN)
 
-    def compose(self, overrides: Sequence[str]) -> TrainingSettings:
+    def compose_training(self, overrides: Sequence[str]) -> TrainingSettings:
         """The settings of a training that these overrides describe."""
         return training_settings(self.loader.load_configuration("train", list(overrides), RunMode.RUN))
 

@@ -62,5 +62,5 @@ def _find_limit(settings: SearchSettings, students: Students) -> int | None:
 
 
 def _build_cap(limit: int | None, students: Students) -> Callable[[Point], bool] | None:
-    """Whether a point's student has at most ``search.max_params`` parameters."""
+    """A test whether a point's student has at most so many parameters; None where there is no cap."""
     return None if limit is None else lambda point: students.count(point) <= limit

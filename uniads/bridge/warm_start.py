@@ -23,7 +23,7 @@ class WarmStart:
 
     Attributes:
         base: the distiller that all other candidates have.
-        names: the published ones, in the order of their trials; none: there is no gene.
+        names: the published ones, in the order of their trials. Without any, the space gets no further gene.
         defaults: for each key of the space what it is where no candidate sets it.
     """
 

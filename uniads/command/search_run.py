@@ -1,6 +1,5 @@
 """One search, from its settings to the last line that is printed."""
 
-import shlex
 from collections.abc import Sequence
 from contextlib import closing
 from functools import partial
@@ -12,6 +11,7 @@ from rich.console import Console
 
 from uniads.bridge.candidate_loss import describe_candidate_loss
 from uniads.bridge.launch import quote
+from uniads.bridge.reproduce import build_command
 from uniads.bridge.search_settings import SearchSettings
 from uniads.command.search_setup import Setup, build_objective, build_setup, open_ledger
 from uniads.command.train import train
@@ -154,7 +154,7 @@ def train_best(setup: Setup, best: Trial, console: Console) -> Outcome:
         *setup.launch.overrides, *best.overrides, f"seed={best.seed}", "data.holdout=false", "test=true",
         f"paths.run_dir={quote(directory)}",
     ]  # fmt: skip
-    training = setup.launch.compose(overrides)
+    training = setup.launch.compose_training(overrides)
     directory.mkdir(parents=True, exist_ok=True)
     title = f"final training of {best.candidate}: {training.schedule_epochs} epochs on the whole training set"
     console.rule(title, align="left")
@@ -175,7 +175,7 @@ def report(setup: Setup, result: Result, console: Console) -> None:
     for line in fidelity.report(settings.schedule, result.trials):
         console.print(line, highlight=False, soft_wrap=True)
     if result.best:
-        command = shlex.join(["python", "-m", "uniads.train", *setup.launch.command(result.best)])
+        command = build_command(setup.launch.command(result.best))
         console.print(f"train {result.best.candidate} again, to the same validation loss:", highlight=False)
         console.print(command, highlight=False, soft_wrap=True, markup=False)
         (directory / "best.sh").write_text(command + "\n")

@@ -118,9 +118,9 @@ def open_ledger(setup: Setup) -> Ledger:
         ConfigCompositionException: the space, or the launcher, has a key that a training does not have.
     """
     settings = setup.settings
-    setup.launch.check(setup.space.overrides(next(setup.space.every()), idle=True))  # with every key of the space
+    setup.launch.try_compose(setup.space.overrides(next(setup.space.every()), idle=True))  # with every key of the space
     for genome in setup.warm_start.genomes(setup.space):
-        setup.launch.check(setup.space.overrides(genome))
+        setup.launch.try_compose(setup.space.overrides(genome))
     setup.launch.create_launcher()
     return Ledger(settings.directory / "ledger.jsonl", _build_fingerprint(setup), settings.force)
 

@@ -118,7 +118,7 @@ class Distiller(nn.Module, ABC):
 
     def __init__(self, task: float = 1.0) -> None:
         super().__init__()
-        self.task = checked_weight("distiller.task", task)
+        self.task = check_weight("distiller.task", task)
 
     @property
     def needs_teacher(self) -> bool:
@@ -164,7 +164,7 @@ class Distiller(nn.Module, ABC):
         """
 
 
-def checked_weight(name: str, weight: float) -> float:
+def check_weight(name: str, weight: float) -> float:
     """The weight.
 
     Raises:

@@ -10,7 +10,7 @@ from uniads.distiller.base import Context, full
 from uniads.distiller.term import Term
 from uniads.error import UserError
 from uniads.knowledge import Batch, Knowledge
-from uniads.model.base import laid_out
+from uniads.model.base import lay_out
 from uniads.model.flops import forward_flops
 
 
@@ -60,7 +60,7 @@ class DML(Term):
         build = context.require("build", context.build, "DML")
         batch = context.require("batch", context.batch, "DML")
         self.peers = nn.ModuleList(build() for _ in range(self.count))
-        self._layouts = [laid_out(peer) for peer in self.peers]
+        self._layouts = [lay_out(peer) for peer in self.peers]
         self._flops = sum(forward_flops(peer, batch.image[:1]) for peer in self.peers)
 
     def weigh(self, student: Knowledge, teacher: Knowledge, batch: Batch) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from uniads.distance.base import Distance
 from uniads.distiller.align import Align
-from uniads.distiller.base import checked_weight, full
+from uniads.distiller.base import check_weight, full
 from uniads.error import UserError
 from uniads.knowledge import Knowledge
 from uniads.transform.base import RandomTransform, Transform
@@ -63,7 +63,7 @@ class Node(nn.Module):
         self.source, self.tap = source, tap
         self.transform = nn.ModuleList(steps)
         self.distance = distance.on(_simplex(steps, rank=4 if source == "feature" else 2))
-        self.weight = checked_weight(f"the weight of the {source} node", weight)
+        self.weight = check_weight(f"the weight of the {source} node", weight)
         self.tau = tau
         self.adapter = adapter
         self.align: nn.Module | None = None

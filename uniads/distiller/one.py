@@ -11,7 +11,7 @@ from uniads.distiller.base import Context, full
 from uniads.distiller.term import Term
 from uniads.error import UserError
 from uniads.knowledge import Batch, Knowledge
-from uniads.model.base import Network, laid_out
+from uniads.model.base import Network, lay_out
 from uniads.model.flops import forward_flops
 
 
@@ -75,7 +75,7 @@ class ONE(Term):
             network = build()
             assert isinstance(network, Network)
             branch = network.tail()
-            laid_out(branch)
+            lay_out(branch)
             self.branches.append(branch)
         before = context.student_knowledge.features[-2]
         self._flops = sum(forward_flops(branch, before[:1]) for branch in self.branches)

@@ -6,7 +6,7 @@ from typing import ClassVar, final
 import torch
 from torch import Tensor, nn
 
-from uniads.distiller.base import Context, checked_weight, full
+from uniads.distiller.base import Context, check_weight, full
 from uniads.error import UserError
 from uniads.knowledge import Batch, Knowledge
 
@@ -27,7 +27,7 @@ class Term(nn.Module, ABC):
     def __init__(self, weight: float = 1.0) -> None:
         super().__init__()
         self.adapted = False
-        self.weight = checked_weight(f"the weight of {type(self).__name__}", weight)
+        self.weight = check_weight(f"the weight of {type(self).__name__}", weight)
 
     @property
     def needs_features(self) -> bool:

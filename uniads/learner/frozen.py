@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from uniads.knowledge import Batch, Knowledge
-from uniads.model.base import laid_out
+from uniads.model.base import lay_out
 
 TeacherSource = Callable[[Batch, int], Knowledge]
 """The knowledge of a batch of the given epoch, from 0."""
@@ -27,16 +27,16 @@ class Frozen:
     """A network in eval mode, without gradients, outside of the learner's state.
 
     It is no submodule of what holds it, so it gets into no optimizer and no checkpoint, and ``train()`` does not reach
-    it. Asked is a copy in the faster memory layout. The network itself stays as it is, bit for bit. Folding batch norms
-    into convolutions gains one part in a hundred here and changes the answers' bits, so it is left to the compiler.
+    it. A copy in the faster memory layout answers; the network itself stays as it is, bit for bit. Folding batch norms
+    into convolutions would gain one part in a hundred and change the answers' bits, so it is left to the compiler.
 
     Args:
         network: returns Knowledge; moved to the device of the batches, put into eval mode, and not changed otherwise.
         dtype: in which the copy computes; the answers are float32. bfloat16 changes the logits by about 1e-2 of the
             largest.
         compiled: how the copy is compiled for batches of the first one's size, ``DEFAULT`` or ``GRAPHS``; None: not at
-            all. Other batches are answered without. Where it is not possible a sentence is logged, and the copy is
-            asked as it is.
+            all. Batches of another size are answered uncompiled. Where the copy can't be compiled, a sentence is
+            logged and all batches are answered uncompiled.
     """
 
     def __init__(self, network: nn.Module, dtype: torch.dtype = torch.float32, compiled: str | None = None) -> None:
@@ -53,12 +53,12 @@ class Frozen:
         self.network.to(batch.image.device)
         if self._copy is None:
             self._copy = deepcopy(self.network).to(self.dtype)
-            self._layout = laid_out(self._copy)
+            self._layout = lay_out(self._copy)
         copy = self._copy.to(batch.image.device)
         image = batch.image.to(self.dtype).contiguous(memory_format=self._layout)
         self._size = self._size or len(image)
         answer = self._ask_compiled(image) if self.compiled and len(image) == self._size else copy(image)
-        # The next replay of a graph overwrites what this one said, so that a copy is given.
+        # The next replay of a recorded graph overwrites this answer, so a copy of it is returned.
         full = partial(_in_full, copied=self.compiled == GRAPHS)
         return Knowledge(tuple(map(full, answer.features)), full(answer.embedding), full(answer.logits))
 

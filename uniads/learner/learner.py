@@ -14,7 +14,7 @@ from uniads.distiller.base import Distiller
 from uniads.error import UserError
 from uniads.knowledge import Batch, Knowledge
 from uniads.learner.frozen import Frozen, TeacherSource
-from uniads.model.base import Network, laid_out
+from uniads.model.base import Network, lay_out
 from uniads.recipe import Recipe
 
 
@@ -55,7 +55,7 @@ class Learner(LightningModule):
         if distiller.needs_teacher and teacher is None:
             raise UserError("this distiller needs a teacher; give one, or use distiller=plain")
         self.student = student
-        self._layout = laid_out(student)
+        self._layout = lay_out(student)
         self.distiller = distiller
         self.recipe, self.epochs = recipe, epochs
         # Frozen, a network is no submodule: it gets into no optimizer and no checkpoint.

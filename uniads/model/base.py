@@ -50,7 +50,7 @@ def knowledge_of(network: nn.Module, image: Tensor) -> Knowledge:
     return knowledge
 
 
-def laid_out(network: nn.Module) -> torch.memory_format:
+def lay_out(network: nn.Module) -> torch.memory_format:
     """Put a network's weights into the faster safe memory layout; its images belong into the same one.
 
     That is channels_last, on CPUs and GPUs alike, but for networks with a strided 1x1 convolution of fewer than 16

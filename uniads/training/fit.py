@@ -37,7 +37,8 @@ def fit(settings: TrainingSettings, ready: Callable[[Parts], None] | None = None
     begin = perf_counter()
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
-    # What earlier trainings of this process compiled: torch stops at eight networks of a class, and graphs hold memory.
+    # Forget what earlier trainings of this process compiled: torch compiles at most eight networks of a class, and
+    # recorded graphs hold memory.
     torch.compiler.reset()
     parts = build_parts(settings)
     if ready:

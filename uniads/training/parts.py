@@ -77,7 +77,7 @@ def _check_networks(settings: TrainingSettings, data: Data, distiller: Distiller
     assistants = settings.teacher.assistants
     if assistants and not distiller.needs_teacher:
         raise UserError("this distiller asks no teacher, so nobody needs an assistant; remove +assistant")
-    shape = {"num_classes": data.num_classes, "in_channels": data.channels}  # which may read the data, not on "meta"
+    shape = {"num_classes": data.num_classes, "in_channels": data.channels}  # reads the data, which "meta" can't
     with torch.device("meta"):
         for model in (settings.chosen_student, *assistants):
             model(**shape)
