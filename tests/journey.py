@@ -18,7 +18,7 @@ from uniads.bridge.student import Students
 from uniads.bridge.training_settings import training_settings
 from uniads.bridge.warm_start import WarmStart
 from uniads.command.run import FULL
-from uniads.options import conf_dir
+from uniads.options import conf_dir, other_hydra_put_aside
 from uniads.search.space import SearchSpace
 from uniads.settings import TrainingSettings
 
@@ -79,7 +79,7 @@ def search_space(*overrides: str, shape: Mapping[str, int], folder: Path | None 
         shape: ``num_classes`` and ``in_channels``.
         folder: of the configuration; None for the package's own.
     """
-    with initialize_config_dir(str(folder or conf_dir()), version_base="1.3"):
+    with other_hydra_put_aside(), initialize_config_dir(str(folder or conf_dir()), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
         cfg = loader.load_configuration("search", list(overrides), RunMode.RUN)
         with open_dict(cfg):

@@ -81,12 +81,12 @@ def compose(root: str, overrides: Sequence[str]) -> Any:
     """
     import hydra
 
-    with _other_hydra_put_aside(), hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
+    with other_hydra_put_aside(), hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
         return hydra.compose(root, list(overrides), return_hydra_config=True)
 
 
 @contextmanager
-def _other_hydra_put_aside() -> Iterator[None]:
+def other_hydra_put_aside() -> Iterator[None]:
     """Hydra knows one application a process: the one that runs is put aside and comes back."""
     from hydra.core.global_hydra import GlobalHydra
 

@@ -83,7 +83,7 @@ def test_a_gpu_that_is_not_there_is_missed_in_a_sentence(main: Callable[[], None
         (("space.dimensions={student.deepness:[1,2]}",), ["deepness"]),
         (
             ("space.dimensions={distance@distiller.logits.distance:[kll,l2]}",),
-            ["'kll' is no distance", "did you mean 'kl'"],
+            ["no distance 'kll'", "Did you mean kl?"],
         ),
         (("space.dimensions={distanc@distiller.logits.distance:[kl,l2]}",), ["distanc"]),
         (("search.max_params=-1",), ["search.max_params", "above 0", "-1"]),

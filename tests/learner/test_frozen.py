@@ -1,5 +1,6 @@
 """A frozen teacher answers faster than its network, and says the same."""
 
+from logging import getLogger
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,8 @@ def test_without_a_compiler_a_sentence_is_logged_and_the_teacher_asked_as_it_is(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CXX", raising=False)
+    # Commands without logging, run by other tests of this process, switch loggers off that exist already.
+    monkeypatch.setattr(getLogger("uniads.learner.frozen"), "disabled", False)
     network = lived(Small())
     asked = Frozen(network, compiled=DEFAULT)
     assert not asked.compiled

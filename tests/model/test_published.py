@@ -16,6 +16,7 @@ from uniads.data.cifar import CIFAR
 from uniads.model import checkpoint
 from uniads.model.base import Network
 from uniads.model.published import CIFAR100, IMAGENET
+from uniads.options import option_facts
 from uniads.teacher.training import published_acc1
 
 

@@ -36,7 +36,7 @@ def held_out(images: int) -> CIFAR:
 
 
 def lines(cfg: DictConfig, acc1: float, images: int = 5000, **facts: object) -> list[str]:
-    network, model = build("model", "resnet8", num_classes=100), blueprint(cfg.teacher.model)
+    network, model = build("model", "resnet8", num_classes=100), blueprint(cfg.teacher.model, "teacher.model")
     teacher = Teacher(network, model, Path("resnet110.pth"), acc1, **facts)  # type: ignore[arg-type]
     return describe_teacher(teacher, held_out(images), cfg.teacher.recipe.epochs)
 

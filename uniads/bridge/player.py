@@ -66,7 +66,7 @@ def build_player(text: str, rungs: Sequence[int], loader: ConfigLoader) -> Playe
     return Player(
         name=name,
         candidates=search.candidates,
-        algorithm=blueprint(search.algorithm),
+        algorithm=blueprint(search.algorithm, "search.algorithm"),
         schedule=instantiate(schedule, _convert_="all"),
         rejection=instantiate(search.rejection, _convert_="all"),
         shrinkage=instantiate(search.shrinkage, _convert_="all"),

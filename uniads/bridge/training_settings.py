@@ -1,10 +1,13 @@
 """The border: from a composed configuration to settings. Below it nobody knows of Hydra or OmegaConf."""
 
+import re
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 
@@ -50,9 +53,9 @@ def training_settings(cfg: DictConfig) -> TrainingSettings:
         pair=str(cfg.pair),
         student=_find_blueprint(cfg, "student"),
         teacher=_teacher_settings(cfg),
-        distiller=blueprint(cfg.distiller),
+        distiller=blueprint(cfg.distiller, "distiller"),
         recipe=instantiate(cfg.recipe, _convert_="all"),
-        data=blueprint(cfg.data),
+        data=blueprint(cfg.data, "data"),
         trainer=trainer_settings(cfg.trainer),
         seed=cfg.seed,
         schedule_epochs=cfg.epochs,
@@ -65,8 +68,10 @@ def training_settings(cfg: DictConfig) -> TrainingSettings:
         store=_store_settings(cfg, directory),
         directory=directory,
         # A trial is quiet and logs nowhere.
-        callbacks=() if cfg.trial else tuple(blueprint(callback) for callback in cfg.callback.values()),
-        logger=blueprint(cfg.logger) if cfg.logger and not cfg.trial else None,
+        callbacks=()
+        if cfg.trial
+        else tuple(blueprint(callback, f"callback.{name}") for name, callback in cfg.callback.items()),
+        logger=blueprint(cfg.logger, "logger") if cfg.logger and not cfg.trial else None,
     )
 
 
@@ -105,13 +110,16 @@ def _assistants(cfg: DictConfig) -> tuple[Blueprint[Any], ...]:
     """
     given = OmegaConf.select(cfg, "assistant")
     entries = list(given) if isinstance(given, ListConfig) else [given] if given is not None else []
-    return tuple(blueprint(entry) if isinstance(entry, DictConfig) else _named_network(str(entry)) for entry in entries)
+    return tuple(
+        blueprint(entry, "assistant") if isinstance(entry, DictConfig) else _named_network(str(entry))
+        for entry in entries
+    )
 
 
 def _named_network(name: str) -> Blueprint[Any]:
     if name not in options("model"):
         raise unknown("network", name, options("model"), "As an assistant, one of your own: +model@assistant=NAME")
-    return _blueprint_of(option_facts("model", name))
+    return _blueprint_of(option_facts("model", name), "assistant")
 
 
 def _lesson(cfg: DictConfig) -> Blueprint[Any]:
@@ -119,7 +127,7 @@ def _lesson(cfg: DictConfig) -> Blueprint[Any]:
     own = cfg.copy()
     with open_dict(own):
         own.seed = cfg.teacher.seed
-    return blueprint(own.teacher.distiller)
+    return blueprint(own.teacher.distiller, "teacher.distiller")
 
 
 def trainer_settings(trainer: DictConfig) -> TrainerSettings:
@@ -128,7 +136,7 @@ def trainer_settings(trainer: DictConfig) -> TrainerSettings:
     Raises:
         UserError: a GPU is asked for and there is none.
     """
-    return TrainerSettings(blueprint(trainer), find_device(str(trainer.accelerator)))
+    return TrainerSettings(blueprint(trainer, "trainer"), find_device(str(trainer.accelerator)))
 
 
 def find_device(accelerator: str) -> torch.device:
@@ -146,16 +154,37 @@ def find_device(accelerator: str) -> torch.device:
 def _find_blueprint(cfg: DictConfig, key: str) -> Blueprint[Any] | None:
     """The blueprint at a key; None where nothing is chosen."""
     found = OmegaConf.select(cfg, key)
-    return None if found is None else blueprint(found)
+    return None if found is None else blueprint(found, key)
 
 
-def blueprint(cfg: DictConfig) -> Blueprint[Any]:
-    """The blueprint of what a configuration describes by ``_target_``."""
-    return _blueprint_of(plain(cfg))
+def blueprint(cfg: DictConfig, key: str) -> Blueprint[Any]:
+    """The blueprint of what a configuration describes by ``_target_``.
+
+    Args:
+        cfg: the configuration.
+        key: where it stands, for messages.
+    """
+    return _blueprint_of(plain(cfg), key)
 
 
-def _blueprint_of(facts: dict[str, Any]) -> Blueprint[Any]:
-    return Blueprint(facts, partial(instantiate, _convert_="all"))
+def _blueprint_of(facts: dict[str, Any], key: str) -> Blueprint[Any]:
+    return Blueprint(facts, partial(_make, key))
+
+
+def _make(key: str, facts: Mapping[str, Any], **more: Any) -> Any:
+    """Make what facts describe.
+
+    Raises:
+        UserError: it can't be made with these values; the message begins with the key of what is at fault.
+    """
+    try:
+        return instantiate(facts, **more, _convert_="all")
+    except InstantiationException as error:
+        inner = re.search(r"full_key: (.+)", str(error))
+        place = f"{key}.{inner[1]}" if inner else key
+        cause = error.__cause__ or error
+        kind = type(cause) if isinstance(cause, UserError) else UserError
+        raise kind(f"{place}: {str(cause).strip()}") from cause
 
 
 def plain(cfg: DictConfig) -> dict[str, Any]:

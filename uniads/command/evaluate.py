@@ -64,7 +64,7 @@ def evaluation_settings(cfg: DictConfig) -> EvaluationSettings:
         checkpoint=Path(cfg.checkpoint),
         model=None if cfg.model is None else plain(cfg.model),
         part=cfg.part,
-        data=blueprint(cfg.data),
+        data=blueprint(cfg.data, "data"),
         recipe=instantiate(cfg.recipe, _convert_="all"),
         trainer=trainer_settings(cfg.trainer),
     )
