@@ -74,6 +74,13 @@ def test_no_function_outside_of_the_border_takes_a_configuration() -> None:
     assert {taker for taker in takers - inside if taker.split(":")[0] not in HYDRA_ITSELF} == set()
 
 
+def test_a_worker_starts_without_torch() -> None:
+    """What a job is sent as; a worker that has no torch yet is ready in a second."""
+    script = "import sys, uniads.bridge.job; print({'torch', 'pytorch_lightning'} & sys.modules.keys())"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "set()"
+
+
 def test_private_parts_of_hydra_are_used_in_one_file() -> None:
     users = [m.relative_to(PACKAGE).as_posix() for m in MODULES if "hydra._" in m.read_text(encoding="utf-8")]
     assert users == ["launcher/hydra_private.py"]

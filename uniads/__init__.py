@@ -5,7 +5,7 @@ first used:
 
     import uniads
 
-    settings = uniads.configure("+pair=resnet56-resnet20", "distiller=kd", "epochs=2", "logger=null", "callback=none")
+    settings = uniads.configure("+pair=resnet56-resnet20", "distiller=kd", "epochs=2", "logger=none", "callback=none")
     outcome = uniads.fit(settings)
     print(outcome.test_acc1_last)
 

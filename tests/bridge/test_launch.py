@@ -9,8 +9,8 @@ from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
 from tests.journey import LIGHTNING, SMALL
-from uniads.bridge.job import train_configured
 from uniads.bridge.launch import Launch
+from uniads.bridge.train import train_configured
 from uniads.options import conf_dir
 from uniads.search.trial import Status, Trial
 

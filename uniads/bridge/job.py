@@ -12,20 +12,13 @@ from typing import Any, final
 from hydra.errors import InstantiationException
 from omegaconf import DictConfig
 
-from uniads.bridge.training_settings import training_settings
 from uniads.error import UserError
 from uniads.launcher.slip import Answer, Slip
 from uniads.launcher.worker import leave_with_parent
 from uniads.outcome import Outcome
-from uniads.training.fit import fit
 
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """Errors of a disk, a quota or a file that is full. They say nothing about the candidate."""
-
-
-def train_configured(cfg: DictConfig) -> Outcome:
-    """Train one student as a configuration says: what the jobs of a search do."""
-    return fit(training_settings(cfg))
 
 
 @final

@@ -14,14 +14,12 @@ from omegaconf import DictConfig
 
 from uniads.bridge.job import Job, first_line, is_full
 from uniads.bridge.reproduce import build_overrides
-from uniads.bridge.training_settings import training_settings
 from uniads.error import FullDiskError
 from uniads.launcher.hydra_private import Composition, build_callbacks, job_error
 from uniads.launcher.pool import JobDiedError, PoolLauncher
 from uniads.launcher.slip import Slip
 from uniads.outcome import Outcome
 from uniads.search.trial import Trial
-from uniads.settings import TrainingSettings
 
 OUR_LAUNCHERS = "uniads."
 """Hydra instantiates launchers of its own namespaces only; these are instantiated here."""
@@ -86,10 +84,6 @@ class Launch:
     def try_compose(self, overrides: Sequence[str]) -> None:
         """Compose one candidate, so that a wrong key is found before anything is trained."""
         self.loader.load_configuration("train", [*self.overrides, *overrides], RunMode.RUN)
-
-    def compose_training(self, overrides: Sequence[str]) -> TrainingSettings:
-        """The settings of a training that these overrides describe."""
-        return training_settings(self.loader.load_configuration("train", list(overrides), RunMode.RUN))
 
     def create_launcher(self) -> None:
         """Make the launcher, if there is none yet, so that a wrong setting is found before anything is trained."""

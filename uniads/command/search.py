@@ -10,7 +10,7 @@ from uniads.launcher.worker import import_ahead
 def main(cfg: DictConfig) -> None:
     """Search, report, and train the chosen candidate."""
     if HydraConfig.get().runtime.choices["launcher"] == "pool" and cfg.search.objective == "train":
-        import_ahead("uniads.bridge.job")
+        import_ahead("uniads.bridge.train")
     from rich.console import Console
 
     from uniads.bridge.search_settings import search_settings

@@ -7,12 +7,14 @@ from shutil import rmtree
 
 import torch
 from hydra.core.config_loader import ConfigLoader
+from hydra.types import RunMode
 from rich.console import Console
 
 from uniads.bridge.candidate_loss import describe_candidate_loss
 from uniads.bridge.launch import quote
 from uniads.bridge.reproduce import build_command
 from uniads.bridge.search_settings import SearchSettings
+from uniads.bridge.training_settings import training_settings
 from uniads.command.search_setup import Setup, build_objective, build_setup, open_ledger
 from uniads.command.train import train
 from uniads.error import UserError
@@ -154,7 +156,7 @@ def train_best(setup: Setup, best: Trial, console: Console) -> Outcome:
         *setup.launch.overrides, *best.overrides, f"seed={best.seed}", "data.holdout=false", "test=true",
         f"paths.run_dir={quote(directory)}",
     ]  # fmt: skip
-    training = setup.launch.compose_training(overrides)
+    training = training_settings(setup.launch.loader.load_configuration("train", overrides, RunMode.RUN))
     directory.mkdir(parents=True, exist_ok=True)
     title = f"final training of {best.candidate}: {training.schedule_epochs} epochs on the whole training set"
     console.rule(title, align="left")

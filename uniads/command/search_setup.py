@@ -7,11 +7,11 @@ from typing import Any
 from hydra.core.config_loader import ConfigLoader
 
 import uniads
-from uniads.bridge.job import train_configured
 from uniads.bridge.launch import Launch
 from uniads.bridge.search_settings import SearchSettings
 from uniads.bridge.space import build_space
 from uniads.bridge.student import Students
+from uniads.bridge.train import train_configured
 from uniads.bridge.warm_start import WarmStart
 from uniads.data.base import Data
 from uniads.model.base import Network
