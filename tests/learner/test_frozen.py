@@ -1,6 +1,6 @@
 """A frozen teacher answers faster than its network, and says the same."""
 
-from logging import getLogger
+from logging import NOTSET, WARNING, getLogger
 from pathlib import Path
 
 import pytest
@@ -86,8 +86,12 @@ def test_without_a_compiler_a_sentence_is_logged_and_the_teacher_asked_as_it_is(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CXX", raising=False)
-    # Commands without logging, run by other tests of this process, switch loggers off that exist already.
-    monkeypatch.setattr(getLogger("uniads.learner.frozen"), "disabled", False)
+    # Commands run by other tests of this process may have configured logging: whatever they did, this logger is heard.
+    logger = getLogger("uniads.learner.frozen")
+    for name, value in {"disabled": False, "handlers": [caplog.handler], "level": WARNING}.items():
+        monkeypatch.setattr(logger, name, value)
+    monkeypatch.setattr(logger.manager, "disable", NOTSET)
+    logger._cache.clear()  # of answers whether a level is enabled
     network = lived(Small())
     asked = Frozen(network, compiled=DEFAULT)
     assert not asked.compiled
