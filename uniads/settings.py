@@ -138,6 +138,7 @@ class TrainingSettings:
         threads: CPU threads of torch; None: torch's own choice.
         store: where the teacher's answers are kept.
         directory: where checkpoints, student and outcome are written.
+        plan: whether it only says what it would take.
         callbacks: Lightning's, of a training that is no trial.
         logger: of a training that is no trial; None for none.
 
@@ -162,6 +163,7 @@ class TrainingSettings:
     threads: int | None
     store: StoreSettings
     directory: Path
+    plan: bool = False
     callbacks: tuple[Blueprint[Callback], ...] = ()
     logger: Blueprint[Any] | None = None
 

@@ -30,6 +30,7 @@ from uniads.search import (
     per_point,
     search,
 )
+from uniads.search.pareto import best
 from uniads.search.trial import trial_seed
 
 RUNGS = Halving([1, 2, 4], [8, 4, 2])
@@ -278,11 +279,21 @@ def test_outliers_are_judged_by_what_was_known_before_their_batch() -> None:
     assert any(trial.status is Status.REJECTED for trial in result.trials)
 
 
-def test_no_generation_starts_once_the_epochs_are_spent() -> None:
-    result = on_line(candidates=160, max_epochs=17)
-    assert result.stopped == "17 epochs are spent"
-    assert result.epochs_spent == 2 * RUNGS.cost(8)
-    assert result.candidates == 16
+@pytest.mark.parametrize("budget", range(1, 40))
+def test_no_more_epochs_are_spent_than_allowed(budget: int) -> None:
+    result = on_line(candidates=160, max_epochs=budget)
+    assert budget - RUNGS.rungs[0].epochs < result.epochs_spent <= budget
+    assert result.stopped.startswith(f"{result.epochs_spent:g} of search.max_epochs={budget} epochs are spent")
+    whole = on_line(candidates=160).trials
+    first = [trial for trial in result.trials if trial.generation == 0 and trial.rung == 0]
+    assert first == [*whole][: len(first)]
+
+
+def test_a_budget_that_ends_at_a_promotion_goes_to_the_best() -> None:
+    lowest, second = RUNGS.rungs[:2]
+    budget = lowest.epochs * lowest.quota + 2 * (second.epochs - lowest.epochs)
+    result = on_line(candidates=lowest.quota, max_epochs=budget)
+    assert {trial.candidate for trial in result.at(1)} == {trial.candidate for trial in best(result.at(0), 2)}
 
 
 def test_no_generation_starts_once_the_time_is_spent() -> None:

@@ -126,3 +126,27 @@ def test_every_bracket_is_a_schedule_of_its_own(epochs: int, eta: int) -> None:
 def test_a_band_without_epochs_or_halving_is_refused(epochs: int, eta: int) -> None:
     with pytest.raises(ValueError, match="epochs must be above 0 and its eta at least 2, got"):
         Hyperband(epochs, eta)
+
+
+def test_a_schedule_is_lowered_to_a_shorter_recipe_and_left_alone_by_a_longer_one() -> None:
+    paper = Halving([3, 8, 24], [20, 8, 4])
+    assert paper.within(24) is paper
+    assert paper.within(240) is paper
+    assert paper.within(12).rungs == (Rung(2, 20), Rung(4, 8), Rung(12, 4))
+    assert paper.within(6).rungs == (Rung(1, 20), Rung(2, 8), Rung(6, 4))
+    assert paper.within(2).rungs == (Rung(1, 20), Rung(2, 4))
+    assert paper.within(1).rungs == (Rung(1, 20),)
+    assert Full(24, 7).within(6).rungs == (Rung(6, 7),)
+    assert Full(3, 7).within(6).rungs == (Rung(3, 7),)
+    assert Hyperband(24, 3).within(9).rungs == Hyperband(9, 3).rungs
+
+
+@some
+@given(stops=rungs_and_quotas(), epochs=st.integers(1, 40))
+def test_a_lowered_schedule_is_as_high_as_allowed_and_starts_as_many(
+    stops: tuple[list[int], list[int]], epochs: int
+) -> None:
+    schedule = Halving(*stops)
+    lowered = schedule.within(epochs)
+    assert lowered.rungs[-1].epochs == min(epochs, schedule.rungs[-1].epochs)
+    assert lowered.size(0) == schedule.size(0)

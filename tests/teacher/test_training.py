@@ -12,6 +12,7 @@ from uniads import build
 from uniads.model import checkpoint
 from uniads.settings import TrainingSettings
 from uniads.teacher.training import load_or_train, measure_accuracy, teacher_key, with_accuracy
+from uniads.teacher.watcher import TeacherWatcher
 from uniads.training.parts import load_data
 
 pytestmark = LIGHTNING
@@ -185,3 +186,42 @@ def test_a_file_without_weights_says_how_to_wrap_them(content: object, tmp_path:
     torch.save(content, file)
     with pytest.raises(ValueError, match=r"holds no 'model' with weights; wrap them"):
         checkpoint.read(file)
+
+
+class Stops(TeacherWatcher):
+    """Notes what it is told, and interrupts a training after some epochs."""
+
+    def __init__(self, after: int | None = None) -> None:
+        self.after = after
+        self.told: list[tuple[object, ...]] = []
+
+    def start(self, name: str, epochs: int, done: int) -> None:
+        self.told.append(("start", name, epochs, done))
+
+    def epoch(self, done: int, val_acc1: float) -> None:
+        self.told.append((done, val_acc1))
+        if done == self.after:
+            raise InterruptedError
+
+    def finish(self) -> None:
+        self.told.append(("finish",))
+
+
+def test_an_interrupted_teacher_goes_on_from_its_last_epoch_and_ends_as_one_that_was_not(tmp_path: Path) -> None:
+    whole = small(tmp_path / "run", f"paths.teacher_dir={tmp_path / 'whole'}")
+    parts = small(tmp_path / "run", f"paths.teacher_dir={tmp_path / 'parts'}")
+    data = load_data(whole)
+    seen, first, second = Stops(), Stops(after=3), Stops()
+    expected = load_or_train(whole, data, seen)
+    with pytest.raises(InterruptedError):
+        load_or_train(parts, data, first)
+    assert [file.suffix for file in (tmp_path / "parts").iterdir() if file.suffix != ".lock"] == [".ckpt"]
+    found = load_or_train(parts, data, second)
+    assert first.told[0] == ("start", "ResNet", 5, 0)
+    assert second.told[0] == ("start", "ResNet", 5, 2), "the third epoch was interrupted at its end"
+    assert [*first.told[1:3], *second.told[1:-1]] == seen.told[1:-1]
+    assert seen.told[-2] == (5, expected.val_acc1)
+    assert seen.told[-1] == first.told[-1] == second.told[-1] == ("finish",)
+    weights = expected.network.state_dict()
+    assert all(torch.equal(value, weights[name]) for name, value in found.network.state_dict().items())
+    assert [file.suffix for file in (tmp_path / "parts").iterdir() if file.suffix != ".lock"] == [".pt"]

@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 
 from tests.journey import LIGHTNING, SMALL, Commands, configured
 from uniads import build, train
-from uniads.bridge.training_settings import blueprint
+from uniads.bridge.training_settings import blueprint, training_settings
 from uniads.data.cifar import CIFAR
 from uniads.data.loader import Loader
 from uniads.teacher.training import Teacher
@@ -38,7 +38,7 @@ def held_out(images: int) -> CIFAR:
 def lines(cfg: DictConfig, acc1: float, images: int = 5000, **facts: object) -> list[str]:
     network, model = build("model", "resnet8", num_classes=100), blueprint(cfg.teacher.model, "teacher.model")
     teacher = Teacher(network, model, Path("resnet110.pth"), acc1, **facts)  # type: ignore[arg-type]
-    return describe_teacher(teacher, held_out(images), cfg.teacher.recipe.epochs)
+    return describe_teacher(teacher, held_out(images), training_settings(cfg).teacher)
 
 
 def test_a_teachers_accuracy_stands_beside_the_published_one(cfg: DictConfig) -> None:

@@ -13,7 +13,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from uniads.bridge.job import Job, first_line, is_full
-from uniads.bridge.reproduce import build_overrides
+from uniads.bridge.reproduce import build_overrides, quote
 from uniads.error import FullDiskError
 from uniads.launcher.hydra_private import Composition, build_callbacks, job_error
 from uniads.launcher.pool import JobDiedError, PoolLauncher
@@ -25,11 +25,6 @@ OUR_LAUNCHERS = "uniads."
 """Hydra instantiates launchers of its own namespaces only; these are instantiated here."""
 
 NO_ANSWER = JobDiedError("the job came back and left no answer in its directory, which all processes must share")
-
-
-def quote(path: Path) -> str:
-    """A path as a value in Hydra's grammar, whatever signs are in it."""
-    return "'" + str(path).replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 @dataclass
@@ -62,6 +57,12 @@ class Launch:
     def store(self) -> Path:
         """Where the jobs share what the teacher said."""
         return self.directory.parent / "teacher_store"
+
+    @property
+    def jobs(self) -> int:
+        """How many jobs run at a time, as far as it is known: 1 for the launchers of others."""
+        self.create_launcher()
+        return self._launcher.n_jobs if isinstance(self._launcher, PoolLauncher) else 1
 
     def __call__(self, trials: Sequence[Trial]) -> Iterator[Trial]:
         """Evaluate a batch.

@@ -20,7 +20,7 @@ from uniads.search.space import spell
 from uniads.settings import TrainingSettings
 from uniads.transform.base import Transform
 
-SEARCH_ONLY = ("search", "space", "final", "report", "sweep", "launcher", "algorithm", "schedule")
+SEARCH_ONLY = ("search", "space", "final", "report", "plan", "sweep", "launcher", "algorithm", "schedule")
 """Keys of the search command that a single training does not have, or that choose how its jobs are launched."""
 
 EVERY = "*"
@@ -64,7 +64,8 @@ class SearchSettings:
         launcher: overrides that choose and set the Hydra launcher.
         space: where to search.
         data: option of the group ``data``.
-        schedule: the rungs.
+        schedule: the rungs; no higher than the recipe's epochs, unless the command line chose them.
+        configured_schedule: the same before its rungs were lowered to the recipe's epochs.
         algorithm: makes the algorithm for a space, a ``start`` and, where it takes one, a ``score``.
         score: makes the score of genomes that the algorithm takes; None where it takes none.
         rejection: of outliers; None for none.
@@ -80,6 +81,7 @@ class SearchSettings:
         force: whether to go on with a ledger of other settings.
         final: whether the chosen candidate is trained in full.
         report: whether a report is written.
+        plan: whether the command only says what the search would take.
         directory: of this search.
         facts: the group ``search`` as plain values.
         config: the whole configuration as plain values, for a log.
@@ -94,6 +96,7 @@ class SearchSettings:
     space: SpaceSettings
     data: str
     schedule: Schedule
+    configured_schedule: Schedule
     algorithm: Callable[..., Algorithm]
     score: Callable[..., Any] | None
     rejection: Rejection | None
@@ -109,6 +112,7 @@ class SearchSettings:
     force: bool
     final: bool
     report: bool
+    plan: bool
     directory: Path
     facts: Mapping[str, Any]
     config: Mapping[str, Any]
@@ -150,13 +154,16 @@ def search_settings(cfg: DictConfig, loader: ConfigLoader) -> SearchSettings:
     shared = loader.load_configuration("train", overrides, RunMode.RUN)
     fixed = frozenset(override.get_key_element().lstrip("+~") for override in passed)
     make = instantiate(search.algorithm, _convert_="all")
+    schedule = instantiate(search.schedule, _convert_="all")
+    training = training_settings(shared)
     return SearchSettings(
-        training=training_settings(shared),
+        training=training,
         overrides=tuple(overrides),
         launcher=_launcher_overrides(),
         space=_space_settings(cfg, shared, overrides, loader, fixed),
         data=str(hydra.runtime.choices["data"]),
-        schedule=instantiate(search.schedule, _convert_="all"),
+        schedule=schedule if _chooses_rungs(hydra.overrides.task) else schedule.within(training.schedule_epochs),
+        configured_schedule=schedule,
         algorithm=make,
         score=make.keywords.get("score"),
         rejection=instantiate(search.rejection, _convert_="all"),
@@ -172,10 +179,17 @@ def search_settings(cfg: DictConfig, loader: ConfigLoader) -> SearchSettings:
         force=search.force,
         final=cfg.final and search.objective == "train",
         report=cfg.report,
+        plan=cfg.plan,
         directory=Path(hydra.runtime.output_dir),
         facts=plain(search),
         config=plain(OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])),
     )
+
+
+def _chooses_rungs(task: Sequence[str]) -> bool:
+    """Whether the command line says after how many epochs candidates are judged."""
+    keys = ("search.rungs", "search.schedule.epochs", "search.schedule.rungs")
+    return any(override.lstrip("+").partition("=")[0] in keys for override in task)
 
 
 def _training_overrides(task: Sequence[str]) -> list[Override]:

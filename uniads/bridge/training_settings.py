@@ -67,6 +67,7 @@ def training_settings(cfg: DictConfig) -> TrainingSettings:
         threads=cfg.threads,
         store=_store_settings(cfg, directory),
         directory=directory,
+        plan=cfg.plan,
         # A trial is quiet and logs nowhere.
         callbacks=()
         if cfg.trial

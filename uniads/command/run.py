@@ -18,6 +18,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from uniads import __version__
 from uniads.error import UserError, did_you_mean
 from uniads.learner.quiet import hush
 from uniads.options import conf_dir
@@ -50,6 +51,9 @@ def run(name: str) -> None:
         hush()
         import_module(f"uniads.command.{name}").main(cfg)
 
+    if "--version" in sys.argv[1:]:  # which Hydra would answer with its own
+        sys.stdout.write(f"uniads {__version__}\n")
+        return
     task.__module__ = f"uniads.command.{name}"  # after which Hydra names the job
     run_task(name, task)
 

@@ -1,22 +1,22 @@
 """One search, from its settings to the last line that is printed."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from functools import partial
 from shutil import rmtree
 
 import torch
 from hydra.core.config_loader import ConfigLoader
-from hydra.types import RunMode
 from rich.console import Console
 
 from uniads.bridge.candidate_loss import describe_candidate_loss
-from uniads.bridge.launch import quote
-from uniads.bridge.reproduce import build_command
+from uniads.bridge.reproduce import build_command, build_resuming_command, find_config_dir
 from uniads.bridge.search_settings import SearchSettings
-from uniads.bridge.training_settings import training_settings
+from uniads.command.search_plan import plan_search
 from uniads.command.search_setup import Setup, build_objective, build_setup, open_ledger
 from uniads.command.train import train
+from uniads.data.base import Data
 from uniads.error import UserError
 from uniads.export import optuna
 from uniads.logger.wandb import SearchRun, describe_logging, search_run
@@ -30,8 +30,15 @@ from uniads.search.account import Account
 from uniads.teacher.assistants import find_teacher
 from uniads.teacher.training import with_accuracy
 from uniads.terminal import table
-from uniads.terminal.opening import describe_answers, describe_data, describe_teacher
+from uniads.terminal.opening import (
+    describe_answers,
+    describe_chance,
+    describe_data,
+    describe_teacher,
+    is_at_chance,
+)
 from uniads.terminal.progress import ProgressWatcher
+from uniads.terminal.teaching import TeacherProgress
 
 
 def run(settings: SearchSettings, loader: ConfigLoader, console: Console) -> None:
@@ -48,16 +55,21 @@ def run(settings: SearchSettings, loader: ConfigLoader, console: Console) -> Non
     """
     setup = build_setup(settings, loader)
     try:
-        _run(setup, console)
+        with closing(setup.launch):
+            if settings.plan:
+                introduce(setup, console)
+            else:
+                _run(setup, console)
     except KeyboardInterrupt:
-        _print_how_to_go_on(settings, console)
+        _print(console, [f"to go on: {_resuming_command(settings)}"])
         raise
 
 
 def _run(setup: Setup, console: Console) -> None:
     settings = setup.settings
-    with closing(setup.launch), closing(open_ledger(setup)) as ledger:
+    with closing(open_ledger(setup)) as ledger:
         introduce(setup, console)
+        get_teacher(setup, console)
         with search_run(settings.directory, settings.training.pair, settings.config) as wandb_run:
             result = run_search(setup, ledger, wandb_run, console)
             wandb_run.conclude(result)
@@ -71,44 +83,56 @@ def _run(setup: Setup, console: Console) -> None:
     conclude(setup, result, final, console)
     if interrupted:
         raise KeyboardInterrupt
-    _print_how_to_go_on(settings, console)
 
 
-def _print_how_to_go_on(settings: SearchSettings, console: Console) -> None:
-    line = f"go on after an interruption with the same command and hydra.run.dir={settings.directory}"
-    console.print(line, highlight=False, soft_wrap=True)
+def _resuming_command(settings: SearchSettings) -> str:
+    return build_resuming_command(sys.argv[1:], settings.directory.resolve())
 
 
 def introduce(setup: Setup, console: Console) -> None:
-    """Get the teacher, training it on first use, and print what will be done."""
+    """Print what will be done, and what it will take."""
     settings, training = setup.settings, setup.settings.training
     if training.threads is not None:
         torch.set_num_threads(training.threads)
-    for line in describe_data(setup.data, training.recipe.batch_size):
-        console.print(line, highlight=False, soft_wrap=True)
     budget, schedule = settings.candidates, settings.schedule
-    rungs = [rung.epochs for rung in schedule.rungs]
     genes = len(setup.space.dimensions)
     lines = [
-        *_describe_source(setup, console),
+        *describe_data(setup.data, training.recipe.batch_size),
         f"pair     {training.pair}: the target is {setup.target:,} parameters, those of the pair's own student",
         f"space    {settings.space.name}: {genes} genes, {setup.space.size:.3g} combinations",
-        f"budget   {budget} candidates, rungs at {rungs} epochs, at most {schedule.cost(budget):,} epochs in all",
+        f"budget   {budget} candidates, {_describe_rungs(settings)}, at most {schedule.cost(budget):,} epochs in all",
         *setup.warm_start.lines(setup.space),
         describe_logging(),
     ]
+    if not settings.plan:
+        lines.append(f"stop it at any time; to go on: {_resuming_command(settings)}")
+    _print(console, lines)
+    if settings.ledger is not None:
+        _print(console, [f"replay   {settings.ledger} answers, and a surrogate where it can't; nothing is trained"])
+    else:
+        _print(console, plan_search(setup))
+
+
+def _describe_rungs(settings: SearchSettings) -> str:
+    rungs, configured = (
+        [rung.epochs for rung in schedule.rungs] for schedule in (settings.schedule, settings.configured_schedule)
+    )
+    lowered = f" (lowered from {configured} to the recipe's epochs)" if rungs != configured else ""
+    return f"rungs at {rungs} epochs{lowered}"
+
+
+def get_teacher(setup: Setup, console: Console) -> None:
+    """Load the teacher, or train it on first use, and print who it is. A replay needs none."""
+    training = setup.settings.training
+    if setup.settings.ledger is None:
+        teacher = find_teacher(training, setup.data, TeacherProgress(console))
+        lines = describe_teacher(with_accuracy(teacher, training, setup.data), setup.data, training.teacher)
+        _print(console, [*lines, *describe_answers(training)])
+
+
+def _print(console: Console, lines: Iterable[str]) -> None:
     for line in lines:
-        console.print(line, highlight=False, soft_wrap=True)
-
-
-def _describe_source(setup: Setup, console: Console) -> list[str]:
-    """Lines on the teacher, after it was trained or loaded; or on the ledger that is replayed."""
-    training, ledger = setup.settings.training, setup.settings.ledger
-    if ledger is not None:
-        return [f"replay   {ledger} answers, and a surrogate where it can't; nothing is trained"]
-    with console.status("teacher: loading, or training it on first use"):
-        teacher = with_accuracy(find_teacher(training, setup.data), training, setup.data)
-    return [*describe_teacher(teacher, setup.data, training.teacher.recipe.epochs), *describe_answers(training)]
+        console.print(line, highlight=False, soft_wrap=True, markup=False)
 
 
 class _Watchers(Watcher):
@@ -152,11 +176,8 @@ def run_search(setup: Setup, ledger: Ledger, wandb_run: SearchRun, console: Cons
 def train_best(setup: Setup, best: Trial, console: Console) -> Outcome:
     """Train the chosen candidate with the full recipe on the whole training set, and test it."""
     directory = setup.settings.directory / "final"
-    overrides = [
-        *setup.launch.overrides, *best.overrides, f"seed={best.seed}", "data.holdout=false", "test=true",
-        f"paths.run_dir={quote(directory)}",
-    ]  # fmt: skip
-    training = training_settings(setup.launch.loader.load_configuration("train", overrides, RunMode.RUN))
+    overrides = [*best.overrides, f"seed={best.seed}", "data.holdout=false", "test=true"]
+    training = setup.training_settings(overrides, directory)
     directory.mkdir(parents=True, exist_ok=True)
     title = f"final training of {best.candidate}: {training.schedule_epochs} epochs on the whole training set"
     console.rule(title, align="left")
@@ -167,27 +188,40 @@ def report(setup: Setup, result: Result, console: Console) -> None:
     """The front as a table, a picture and a file, and the best candidate's command."""
     settings, directory = setup.settings, setup.settings.directory
     completed = [trial for rung in range(result.top + 1) for trial in result.at(rung)]
-    table.write_csv(completed, directory / "trials.csv")
-    table.write_csv(result.front, directory / "front.csv")
+    config_dir = find_config_dir(directory)
+
+    def command(trial: Trial) -> str:
+        return build_command(setup.launch.command(trial), config_dir)
+
+    numbers = table.list_numbers(result)
+    table.write_csv(completed, directory / "trials.csv", numbers, command)
+    table.write_csv(result.front, directory / "front.csv", numbers, command)
     if completed and len(result.measures) > 1:
         title = f"{settings.training.pair} on {settings.data}"
         figure.save_figure(draw_pareto_figure(result, title), directory, "pareto")
-    console.print(f"stopped: {result.stopped}", highlight=False)
+    _print(console, [f"stopped: {result.stopped}"])
     console.print(table.build_front_table(result))
-    for line in fidelity.report(settings.schedule, result.trials):
-        console.print(line, highlight=False, soft_wrap=True)
     if result.best:
-        command = build_command(setup.launch.command(result.best))
-        console.print(f"train {result.best.candidate} again, to the same validation loss:", highlight=False)
-        console.print(command, highlight=False, soft_wrap=True, markup=False)
-        (directory / "best.sh").write_text(command + "\n")
+        _print(console, [table.explain_marks(result), *_describe_chance(result.best, setup.data)])
+    _print(console, fidelity.report(settings.schedule, result.trials))
+    if result.best:
+        again = f"train {result.best.candidate} again, to the same validation loss:"
+        _print(console, [again, command(result.best)])
+        (directory / "best.sh").write_text(command(result.best) + "\n")
     if settings.report and result.trials:
         page = write_report(directory, partial(describe_candidate_loss, setup.launch.loader))
-        console.print(f"the whole report: {page}", highlight=False, soft_wrap=True)
+        _print(console, [f"the whole report: {page}"])
         studies = directory / "optuna.db"
         studies.unlink(missing_ok=True)
         account = Account.of(directory / "ledger.jsonl")
         optuna.export_studies(account, f"sqlite:///{studies}", directory.name)
+
+
+def _describe_chance(best: Trial, data: Data) -> list[str]:
+    """A warning where even the best candidate guesses."""
+    acc1, count = best.outcome.get("val_acc1"), len(data.val(1).index)
+    guesses = acc1 is not None and is_at_chance(acc1, data.num_classes, count)
+    return [f"warning: {describe_chance('even the best candidate', data.num_classes)}"] if guesses else []
 
 
 def conclude(setup: Setup, result: Result, final: Outcome | None, console: Console) -> None:
@@ -202,6 +236,6 @@ def conclude(setup: Setup, result: Result, final: Outcome | None, console: Conso
     trained = Amount(final.epochs, final.epochs * final.epoch_flops) if final else None
     if result.epochs_spent:
         console.print(build_cost_table(Cost.of(result, settings.schedule.rungs[-1].epochs, full, trained)))
-        console.print(describe_cost(result, full, final.epochs if final else 0), highlight=False, soft_wrap=True)
-    files = f"ledger.jsonl, front.csv, pareto.png and pareto.svg: {directory}"
-    console.print(files, highlight=False, soft_wrap=True)
+        _print(console, [describe_cost(result, full, final.epochs if final else 0)])
+    files = [name for name in ("ledger.jsonl", "front.csv", "pareto.png", "pareto.svg") if (directory / name).exists()]
+    _print(console, [f"{', '.join(files[:-1])} and {files[-1]}: {directory}"])

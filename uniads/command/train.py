@@ -1,24 +1,33 @@
-"""One training as its user sees it: what it works on, and what came out."""
+"""One training as its user sees it: what it works on, what it will take, and what came out."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
 
 from omegaconf import DictConfig
 from rich.console import Console
 
 from uniads.bridge.training_settings import training_settings
+from uniads.command.train_plan import is_teacher_missing, plan_training
+from uniads.data.base import Data
 from uniads.error import UserError
 from uniads.outcome import Outcome
 from uniads.settings import TrainingSettings
-from uniads.terminal.opening import describe_answers, describe_data, describe_teacher
+from uniads.terminal.opening import describe_answers, describe_chance, describe_data, describe_teacher, is_at_chance
 from uniads.terminal.table import build_outcome_table
+from uniads.terminal.teaching import TeacherProgress
 from uniads.training.fit import fit
 from uniads.training.parts import Parts, load_data
 
 
 def main(cfg: DictConfig) -> None:
-    """Train one student."""
-    train(training_settings(cfg), Console())
+    """Train one student, or say what that would take."""
+    settings, console = training_settings(cfg), Console()
+    if settings.plan:
+        data = load_data(settings)
+        _print(console, [*_introduce(settings, data), *plan_training(settings, data)])
+    else:
+        train(settings, console)
 
 
 def train(settings: TrainingSettings, console: Console) -> Outcome:
@@ -27,23 +36,39 @@ def train(settings: TrainingSettings, console: Console) -> Outcome:
     Raises:
         UserError: it can't be trained like that, or the training was stopped as hopeless.
     """
-    formula = settings.distiller().formula()
-    for line in [*describe_data(load_data(settings), settings.recipe.batch_size), f"loss     {formula}"]:
-        console.print(line, highlight=False, soft_wrap=True, markup=False)
-    with console.status("teacher: loading, or training it on first use") as status:
+    data = load_data(settings)
+    _print(console, _introduce(settings, data))
+    if is_teacher_missing(settings, data):
+        _print(console, plan_training(settings, data))
 
-        def show_teacher(parts: Parts) -> None:
-            status.stop()
-            if parts.teacher:
-                lines = describe_teacher(parts.teacher, parts.data, settings.teacher.recipe.epochs)
-                for line in [*lines, *describe_answers(settings)]:
-                    console.print(line, highlight=False, soft_wrap=True, markup=False)
+    def show_teacher(parts: Parts) -> None:
+        if parts.teacher:
+            lines = describe_teacher(parts.teacher, data, settings.teacher)
+            _print(console, [*lines, *describe_answers(settings)])
 
-        outcome = fit(settings, show_teacher)
+    outcome = fit(settings, show_teacher, TeacherProgress(console))
     directory = settings.directory
     (directory / "outcome.json").write_text(json.dumps(asdict(outcome), indent=2) + "\n")
     console.print(build_outcome_table(outcome))
-    console.print(f"student, checkpoints and outcome.json: {directory}", highlight=False, soft_wrap=True)
+    _print(console, [*_describe_luck(outcome, data), f"student, checkpoints and outcome.json: {directory}"])
     if outcome.rejected:
         raise UserError(f"the training was stopped: {outcome.rejected}; try a smaller recipe.lr or distiller weight")
     return outcome
+
+
+def _introduce(settings: TrainingSettings, data: Data) -> list[str]:
+    return [*describe_data(data, settings.recipe.batch_size), f"loss     {settings.distiller().formula()}"]
+
+
+def _describe_luck(outcome: Outcome, data: Data) -> list[str]:
+    """A warning where the last epoch's student does no better than guessing."""
+    acc1, count = outcome.val_acc1, len(data.val(1).index)
+    if outcome.test_acc1_last is not None:
+        acc1, count = outcome.test_acc1_last, len(data.test(1).index)
+    guesses = acc1 is not None and is_at_chance(acc1, data.num_classes, count)
+    return [f"warning: {describe_chance('this student', data.num_classes)}"] if guesses else []
+
+
+def _print(console: Console, lines: Iterable[str]) -> None:
+    for line in lines:
+        console.print(line, highlight=False, soft_wrap=True, markup=False)

@@ -63,6 +63,11 @@ class PoolLauncher(Launcher):
         n_jobs = n_jobs or per_gpu * len(gpus) or max(1, cpu_count() // (threads or cpu_count()))
         self._workers = [Worker(gpus[number % len(gpus)] if gpus else None) for number in range(n_jobs)]
 
+    @property
+    def n_jobs(self) -> int:
+        """Jobs at a time."""
+        return len(self._workers)
+
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.hydra_context, self.task_function, self.config = hydra_context, task_function, config
 

@@ -106,10 +106,17 @@ class _State:
     rejection: Rejection | None
     seed: int
     watcher: Watcher
+    max_epochs: float | None
     trials: list[Trial] = field(default_factory=list)
     weights: list[Weights] = field(default_factory=list)
     named: int = 0
     """Candidates that have a name so far."""
+
+    def count_affordable(self, epochs: int) -> int | None:
+        """How many trials of so many epochs each are left in the budget; None for any number."""
+        if self.max_epochs is None:
+            return None
+        return max(0, int((self.max_epochs - self.result().epochs_spent) // epochs))
 
     def result(self, stopped: str = "") -> Result:
         top = len(self.schedule.rungs) - 1
@@ -145,7 +152,7 @@ def search(
         schedule: rungs of each generation.
         measures: what to minimise, the loss first.
         candidates: stop after so many.
-        max_epochs: start no generation once so many epochs are spent.
+        max_epochs: spend no more. Where a batch would, only its first trials are evaluated, the best of the rung below.
         max_seconds: start no generation once the trials took so long, in seconds of trial time.
         max_failures: stop when more than this share of a generation's candidates failed, 0 to 1.
         rejection: rejects outliers; None keeps every finite value.
@@ -163,10 +170,18 @@ def search(
     if candidates < 1 or not measures:
         raise UserError(f"a search needs at least one candidate and one measure, got {candidates} and {len(measures)}")
     state = _State(
-        space, objective, schedule, tuple(measures), ledger or Ledger(), rejection, seed, watcher or Watcher()
+        space,
+        objective,
+        schedule,
+        tuple(measures),
+        ledger or Ledger(),
+        rejection,
+        seed,
+        watcher or Watcher(),
+        max_epochs,
     )
     try:
-        return state.result(_run(state, algorithm, candidates, max_epochs, max_seconds, max_failures, shrinkage))
+        return state.result(_run(state, algorithm, candidates, max_seconds, max_failures, shrinkage))
     except KeyboardInterrupt:
         return state.result(INTERRUPTED)
 
@@ -175,15 +190,16 @@ def _run(
     state: _State,
     algorithm: Algorithm,
     candidates: int,
-    max_epochs: float | None,
     max_seconds: float | None,
     max_failures: float,
     shrinkage: Shrinkage | None,
 ) -> str:
     generation = 0
     while state.named < candidates:
-        if max_epochs is not None and sum(trial.epochs_spent for trial in state.trials) >= max_epochs:
-            return f"{max_epochs:g} epochs are spent"
+        rungs = state.schedule.generation(generation)
+        if state.count_affordable(next(rung.epochs for rung in rungs if rung.quota)) == 0:
+            spent = state.result().epochs_spent
+            return f"{spent:g} of search.max_epochs={state.max_epochs:g} epochs are spent, too many for another trial"
         if max_seconds is not None and sum(trial.seconds for trial in state.trials) >= max_seconds:
             return f"{max_seconds:g} seconds are spent"
         # Ask for a whole generation even if fewer candidates are left: a resumed search may allow more candidates, and
@@ -219,8 +235,10 @@ def _run_generation(state: _State, generation: int, genomes: Sequence[Genome]) -
     start = 0
     fit: Sequence[Trial] = ()
     for position, rung in enumerate(state.schedule.generation(generation)):
+        affordable = state.count_affordable(rung.epochs - start)
         if last:
-            kept = {trial.candidate for trial in pareto.best(fit, rung.quota)}
+            quota = rung.quota if affordable is None else min(rung.quota, affordable)
+            kept = {trial.candidate for trial in pareto.best(fit, quota)}
             # A resumed candidate keeps the overrides and the seed of its record: older versions spelled idle genes too.
             climbing = [
                 replace(trial, overrides=last[trial.candidate].overrides, seed=last[trial.candidate].seed)
@@ -230,7 +248,7 @@ def _run_generation(state: _State, generation: int, genomes: Sequence[Genome]) -
         if not climbing:
             break
         if rung.quota:
-            batch = [replace(trial, rung=position, epochs=rung.epochs, start=start) for trial in climbing]
+            batch = [replace(trial, rung=position, epochs=rung.epochs, start=start) for trial in climbing][:affordable]
             start = rung.epochs
             ended = list(_run_rung(state, generation, position, batch))
             last |= {trial.candidate: trial for trial in ended}

@@ -36,6 +36,16 @@ class Schedule(ABC):
             number: number of the generation, from 0. All quotas of generation 0 are above 0.
         """
 
+    def within(self, epochs: int) -> "Schedule":
+        """The same schedule with its highest rung at so many epochs, if that is above; this one itself otherwise.
+
+        A schedule without a rule of its own stays as it is.
+
+        Args:
+            epochs: of the highest rung at most, above 0.
+        """
+        return self
+
     @property
     def rungs(self) -> tuple[Rung, ...]:
         """The first generation's rungs."""
@@ -80,6 +90,15 @@ class Halving(Schedule):
             )
         self._rungs = tuple(Rung(epochs, quota) for epochs, quota in zip(rungs, quotas, strict=True))
 
+    def within(self, epochs: int) -> "Halving":
+        """Rungs in the same proportions, rounded; of rungs that fall together the higher one stays, with its quota."""
+        top = self._rungs[-1].epochs
+        if top <= epochs:
+            return self
+        quotas = {max(1, round(rung.epochs * epochs / top)): rung.quota for rung in self._rungs}
+        # The first quota is the size of a generation, and stays.
+        return Halving([*quotas], [self._rungs[0].quota, *[*quotas.values()][1:]])
+
     def generation(self, number: int) -> tuple[Rung, ...]:
         return self._rungs
 
@@ -95,6 +114,10 @@ class Full(Schedule):
 
     def __init__(self, epochs: int, offspring: int) -> None:
         self._rungs = Halving([epochs], [offspring]).generation(0)
+
+    def within(self, epochs: int) -> "Full":
+        (rung,) = self._rungs
+        return Full(epochs, rung.quota) if rung.epochs > epochs else self
 
     def generation(self, number: int) -> tuple[Rung, ...]:
         return self._rungs
@@ -121,6 +144,7 @@ class Hyperband(Schedule):
                 f"Hyperband's epochs must be above 0 and its eta at least 2, got epochs {epochs} and eta {eta}; "
                 "try 24 and 3"
             )
+        self._eta = eta
         steps = 0
         while eta ** (steps + 1) <= epochs:
             steps += 1
@@ -129,6 +153,9 @@ class Hyperband(Schedule):
             tuple(Rung(stop, _quota(steps, bracket, eta, stops.index(stop))) for stop in stops)
             for bracket in range(steps, -1, -1)
         )
+
+    def within(self, epochs: int) -> "Hyperband":
+        return Hyperband(epochs, self._eta) if self.rungs[-1].epochs > epochs else self
 
     def generation(self, number: int) -> tuple[Rung, ...]:
         return self._brackets[number % len(self._brackets)]

@@ -30,26 +30,52 @@ from uniads.teacher.training import (
     hash_facts,
     load_or_train,
     load_or_train_network,
+    stored_file,
     teacher_key,
     training_facts,
 )
+from uniads.teacher.watcher import TeacherWatcher
 
 
-def find_teacher(settings: TrainingSettings, data: Data) -> Teacher:
+def find_teacher(settings: TrainingSettings, data: Data, watcher: TeacherWatcher | None = None) -> Teacher:
     """Who teaches the student: the last assistant, or the pair's teacher where there is none.
 
     A stored assistant is taken as it is. Only for one that has to be trained are those before it looked up.
 
+    Args:
+        settings: of the student's training.
+        data: what the student is trained on.
+        watcher: observes what is trained.
+
     Raises:
         UserError: ``teacher.distiller`` asks no teacher, or a teacher can't be had.
     """
-    return _find_last(settings, data, settings.teacher.assistants)
+    return _find_last(settings, data, settings.teacher.assistants, watcher)
 
 
-def _find_last(settings: TrainingSettings, data: Data, assistants: Sequence[Blueprint[Network]]) -> Teacher:
+def find_untrained(settings: TrainingSettings, data: Data) -> list[tuple[Blueprint[Network], int]]:
+    """The networks that have to be trained before the student has a teacher, in their order, with their epochs."""
+    untrained: list[tuple[Blueprint[Network], int]] = []
+    assistants = settings.teacher.assistants
+    for count in range(len(assistants), 0, -1):
+        model, key = assistants[count - 1], teaching_key(settings, assistants[:count])
+        if stored_file(settings, build_network(model, data), key).exists():
+            return untrained
+        untrained.insert(0, (model, settings.teacher.recipe.epochs))
+    model = settings.teacher.chosen_model
+    network = build_network(model, data)
+    has_weights = settings.teacher.checkpoint is not None or getattr(network, "weights", None) is not None
+    if not has_weights and not stored_file(settings, network, teacher_key(settings)).exists():
+        untrained.insert(0, (model, settings.teacher.stop_epoch))
+    return untrained
+
+
+def _find_last(
+    settings: TrainingSettings, data: Data, assistants: Sequence[Blueprint[Network]], watcher: TeacherWatcher | None
+) -> Teacher:
     """The last of these assistants; without one, the pair's teacher."""
     if not assistants:
-        return load_or_train(settings, data)
+        return load_or_train(settings, data, watcher)
     *before, model = assistants
     recipe, seed = settings.teacher.recipe, settings.teacher.seed
     distiller = settings.teacher.distiller()
@@ -57,14 +83,14 @@ def _find_last(settings: TrainingSettings, data: Data, assistants: Sequence[Blue
         raise UserError("teacher.distiller asks no teacher, so an assistant would learn nothing from it; try kd")
 
     def build_learner(images: Data) -> Learner:
-        teacher = _find_last(settings, data, before).network
+        teacher = _find_last(settings, data, before, watcher).network
         pl.seed_everything(seed, verbose=False)
         student = build_network(model, images)
         distiller.adapt(context_for(student, teacher, images, recipe.batch_size, lambda: build_network(model, images)))
         return Learner(student, distiller, recipe, recipe.epochs, images.num_classes, Frozen(teacher))
 
     key = teaching_key(settings, assistants)
-    return load_or_train_network(settings, model, key, data, build_learner, recipe.epochs)
+    return load_or_train_network(settings, model, key, data, build_learner, recipe.epochs, watcher)
 
 
 def teaching_key(settings: TrainingSettings, assistants: Sequence[Blueprint[Network]]) -> str:

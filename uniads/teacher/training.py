@@ -1,26 +1,30 @@
 """Teachers: loaded from a file, or trained on first use and stored under a key that names data, model and recipe."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from uniads.blueprint import Blueprint
+from uniads.callback.epochs import KeepEpochs, TellEpochs
 from uniads.data.base import Data
 from uniads.distiller.composed import Composed
 from uniads.error import UserError
 from uniads.learner.learner import Learner
-from uniads.learner.loop import score, train_quietly
+from uniads.learner.loop import EVAL_BATCH, score, train_quietly
 from uniads.model import checkpoint, torchvision
 from uniads.model.base import Network
 from uniads.model.published import IMAGENET, PUBLISHED
 from uniads.options import option_facts
 from uniads.settings import TrainingSettings
+from uniads.teacher.watcher import TeacherWatcher
 
 DECIDING = (
     "limit_train_batches", "overfit_batches", "fast_dev_run", "max_steps", "max_time", "accumulate_grad_batches",
@@ -91,10 +95,15 @@ def hash_facts(facts: Mapping[str, Any]) -> str:
     return sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def load_or_train(settings: TrainingSettings, data: Data) -> Teacher:
+def load_or_train(settings: TrainingSettings, data: Data, watcher: TeacherWatcher | None = None) -> Teacher:
     """The pair's teacher: from a file of the user's, from the store, or trained now.
 
     A network that says where its weights are from, in an attribute ``weights``, is a teacher as it is built.
+
+    Args:
+        settings: of the training that it is for.
+        data: what its shape is for.
+        watcher: observes its training.
 
     Raises:
         UserError: there are no weights and ``teacher.train`` is false, a file does not fit the model, or
@@ -118,7 +127,19 @@ def load_or_train(settings: TrainingSettings, data: Data) -> Teacher:
         student = build_network(model, images)
         return Learner(student, Composed(task=1.0), teacher.recipe, teacher.recipe.epochs, images.num_classes)
 
-    return load_or_train_network(settings, model, teacher_key(settings), data, build_learner, teacher.stop_epoch)
+    key = teacher_key(settings)
+    return load_or_train_network(settings, model, key, data, build_learner, teacher.stop_epoch, watcher)
+
+
+def stored_file(settings: TrainingSettings, network: Network, key: str) -> Path:
+    """Where the weights of a teacher or an assistant are stored, or will be.
+
+    Args:
+        settings: of the training that it is for.
+        network: the teacher or assistant.
+        key: of everything that its weights depend on.
+    """
+    return settings.teacher.directory / f"{type(network).__name__.lower()}-{key}.pt"
 
 
 def load_or_train_network(
@@ -128,6 +149,7 @@ def load_or_train_network(
     data: Data,
     build_learner: Callable[[Data], Learner],
     stop_epoch: int,
+    watcher: TeacherWatcher | None = None,
 ) -> Teacher:
     """The network that is stored under a key, trained first if there is none.
 
@@ -138,14 +160,16 @@ def load_or_train_network(
         data: what its shape is for.
         build_learner: makes what trains it, on the images that are not held out; called only if nothing is stored.
         stop_epoch: where its training ends.
+        watcher: observes its training.
 
     Raises:
         UserError: nothing is stored and ``teacher.train`` is false.
     """
+    watcher = watcher or TeacherWatcher()
     network = build_network(model, data)
-    file = settings.teacher.directory / f"{type(network).__name__.lower()}-{key}.pt"
+    file = stored_file(settings, network, key)
     file.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{file}.lock"):
+    with _hold(file, model.name, watcher):
         fresh = not file.exists()
         if fresh:
             if not settings.teacher.train:
@@ -153,10 +177,25 @@ def load_or_train_network(
                     f"the teacher has no weights: nothing is stored at {file} and teacher.train is false; "
                     "give teacher.checkpoint=FILE, or let it be trained with teacher.train=true"
                 )
-            _train(settings, model, build_learner, file, stop_epoch)
+            _train(settings, model, build_learner, file, stop_epoch, watcher)
         stored = checkpoint.read(file)
     checkpoint.load(network, stored["model"], str(file))
     return Teacher(network, model, file, float(stored["val_acc1"]), fresh)
+
+
+@contextmanager
+def _hold(file: Path, name: str, watcher: TeacherWatcher) -> Iterator[None]:
+    """Hold a teacher's file, so that of several processes one trains it and the others wait."""
+    lock = FileLock(f"{file}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        watcher.wait(name, file)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _train(
@@ -165,11 +204,22 @@ def _train(
     build_learner: Callable[[Data], Learner],
     file: Path,
     stop_epoch: int,
+    watcher: TeacherWatcher,
 ) -> None:
-    """Train a teacher on the training images that are not held out, and store it."""
+    """Train a teacher on the training images that are not held out, and store it.
+
+    A checkpoint after every epoch stands beside the file until it is stored; a killed training goes on from it. The
+    file's name holds the key of all that the weights depend on, so the checkpoint can be no other training's.
+    """
     data = settings.data(holdout=True, views=None, seed=settings.teacher.seed)
     learner = build_learner(data)
-    trained = train_quietly(learner, data, settings.trainer, stop_epoch, None, [])
+    kept = file.with_suffix(".ckpt")
+    images = data.val(EVAL_BATCH, settings.trainer.device)
+    telling = TellEpochs(images, partial(watcher.start, model.name, stop_epoch), watcher.epoch)
+    try:
+        trained = train_quietly(learner, data, settings.trainer, stop_epoch, kept, [KeepEpochs(kept), telling])
+    finally:
+        watcher.finish()
     checkpoint.save(
         learner.student,
         file,
@@ -179,6 +229,7 @@ def _train(
         val_acc1=trained.val_acc1,
         val_loss=trained.val_loss,
     )
+    kept.unlink()
 
 
 def with_accuracy(teacher: Teacher, settings: TrainingSettings, data: Data) -> Teacher:

@@ -6,7 +6,7 @@ import torch
 
 from uniads.data.base import Data
 from uniads.options import options
-from uniads.settings import TrainingSettings
+from uniads.settings import TeacherSettings, TrainingSettings
 from uniads.teacher.source import answer_dtype
 from uniads.teacher.training import Teacher, published_acc1
 
@@ -24,13 +24,15 @@ def describe_data(data: Data, batch_size: int) -> list[str]:
     ]
 
 
-def describe_teacher(teacher: Teacher, data: Data, epochs: int) -> list[str]:
-    """The teacher, its size and accuracy, where its weights are from, and a warning if it is worse than published.
+def describe_teacher(teacher: Teacher, data: Data, settings: TeacherSettings) -> list[str]:
+    """The teacher, its size and accuracy, where its weights are from, and a warning if it is not good.
+
+    That is where it is at chance level, or clearly worse than published.
 
     Args:
         teacher: what the student learns from, its accuracy measured.
         data: what it was measured on.
-        epochs: of a teacher's recipe.
+        settings: of the pair's teacher and the assistants after it.
     """
     assert teacher.val_acc1 is not None
     source = "trained just now, kept in" if teacher.trained else "from"
@@ -38,20 +40,27 @@ def describe_teacher(teacher: Teacher, data: Data, epochs: int) -> list[str]:
     published = published_acc1(teacher.model.facts, data)
     known = "" if published is None else f"; published: {published:.2%} on the test set"
     params = sum(parameter.numel() for parameter in teacher.network.parameters())
+    chain = [model.name for model in (settings.chosen_model, *settings.assistants)]
+    lines = [f"teacher  {' teaches '.join(chain)}, which teaches the student"] if settings.assistants else []
+    role = "assist. " if settings.assistants else "teacher "
     line = (
-        f"teacher  {teacher.model.name}: {params:,} parameters, "
+        f"{role} {teacher.model.name}: {params:,} parameters, "
         f"validation accuracy {teacher.val_acc1:.2%} ({source} {teacher.file}{seen}){known}"
     )
-    if published is None or not is_clearly_below(teacher.val_acc1, published, len(data.val(1).index)):
-        return [line]
+    lines.append(line)
+    count = len(data.val(1).index)
+    if is_at_chance(teacher.val_acc1, data.num_classes, count):
+        return [*lines, f"         warning: {describe_chance('this teacher', data.num_classes)}"]
+    if published is None or not is_clearly_below(teacher.val_acc1, published, count):
+        return lines
     advice = (
         "check that the file is the published one, and its data.mean, data.std and order of classes; "
         f"its test accuracy: python -m uniads.evaluate checkpoint={teacher.file} +model@model=NAME part=test"
         if teacher.foreign
-        else f"it was trained for {epochs} epochs as teacher.recipe and trainer say; "
+        else f"it was trained for {settings.stop_epoch} epochs as teacher.recipe and trainer say; "
         "train it longer, or give teacher.checkpoint=FILE"
     )
-    return [line, f"         warning: this teacher is clearly worse than the published one; {advice}"]
+    return [*lines, f"         warning: this teacher is clearly worse than the published one; {advice}"]
 
 
 def describe_answers(settings: TrainingSettings) -> list[str]:
@@ -65,6 +74,28 @@ def describe_answers(settings: TrainingSettings) -> list[str]:
         return []
     name = str(dtype).removeprefix("torch.")
     return [f"         it answers in {name}, the weights stay as they are; teacher.dtype=float32 keeps all bits"]
+
+
+def is_at_chance(acc1: float, classes: int, images: int) -> bool:
+    """Whether an accuracy can't be told from guessing: it is at most three standard errors above 1 / classes.
+
+    Args:
+        acc1: measured on the images, 0 to 1.
+        classes: number of classes.
+        images: n; a standard error is sqrt(p (1 - p) / n) with p = 1 / classes.
+    """
+    guess = 1 / classes
+    return acc1 - guess <= 3 * sqrt(guess * (1 - guess) / images)
+
+
+def describe_chance(who: str, classes: int) -> str:
+    """That a network guesses.
+
+    Args:
+        who: the network, as a subject.
+        classes: number of classes.
+    """
+    return f"{who} is at chance level ({1 / classes:.2%} for {classes} classes): it has learned nothing yet"
 
 
 def is_clearly_below(acc1: float, published: float, images: int) -> bool:

@@ -1,7 +1,8 @@
 """Fronts and outcomes as tables."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from math import isnan
 from pathlib import Path
 
 from rich.table import Table
@@ -11,6 +12,8 @@ from uniads.search import Result, Trial
 
 NUMBERS = ("val_loss", "val_acc1", "params")
 """What a training measures and a table of trials shows."""
+UNITS = {"val_loss": "val_loss (nats)"}
+"""Headings of numbers that have a unit."""
 COLUMNS = ("candidate", *NUMBERS, "epochs", "seconds", "overrides")
 """Of a flat trial."""
 
@@ -34,33 +37,66 @@ def flatten_trials(trials: Sequence[Trial], numbers: Sequence[str] = NUMBERS) ->
     ]
 
 
-def write_csv(trials: Sequence[Trial], file: Path, numbers: Sequence[str] = NUMBERS) -> None:
-    """Write trials as a CSV file, with these numbers of their outcomes."""
+def write_csv(
+    trials: Sequence[Trial],
+    file: Path,
+    numbers: Sequence[str] = NUMBERS,
+    command: Callable[[Trial], str] | None = None,
+) -> None:
+    """Write trials as a CSV file.
+
+    Args:
+        trials: of a search.
+        file: replaced if it exists.
+        numbers: names in the outcomes, one column each.
+        command: the command that trains a trial again, for a last column; None for no such column.
+    """
     rows = flatten_trials(trials, numbers)
+    if command:
+        rows = [{**row, "command": command(trial)} for row, trial in zip(rows, trials, strict=True)]
+    last = ["command"] if command else []
     with file.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, ["candidate", *numbers, "epochs", "seconds", "overrides"])
+        writer = csv.DictWriter(stream, ["candidate", *numbers, "epochs", "seconds", "overrides", *last])
         writer.writeheader()
         writer.writerows(rows)
+
+
+def list_numbers(result: Result) -> list[str]:
+    """Names of the numbers of a training, and of what was minimised, that any trial has."""
+    names = dict.fromkeys([*NUMBERS, *(measure.name for measure in result.measures)])
+    return [name for name in names if any(name in trial.outcome for trial in result.trials)]
 
 
 def build_front_table(result: Result) -> Table:
     """The Pareto front for a terminal; the best candidate and the knee are marked."""
     table = Table(title="Pareto front (validation)", title_justify="left")
-    for name in ("", "candidate", "val_loss (nats)", "val_acc1", "params"):
+    numbers = list_numbers(result)
+    for name in ("", "candidate", *(UNITS.get(name, name) for name in numbers)):
         table.add_column(name, justify="right")
-    for row in flatten_trials(result.front):
+    for row in flatten_trials(result.front, numbers):
         marks = [
             name for name, trial in (("best", result.best), ("knee", result.knee))
             if trial and trial.candidate == row["candidate"]
         ]  # fmt: skip
-        table.add_row(
-            " ".join(marks),
-            str(row["candidate"]),
-            f"{row['val_loss']:.4f}",
-            f"{row['val_acc1']:.4f}",
-            f"{row['params']:,.0f}",
-        )
+        table.add_row(" ".join(marks), str(row["candidate"]), *(_format_number(float(row[name])) for name in numbers))
     return table
+
+
+def explain_marks(result: Result) -> str:
+    """What ``best`` and ``knee`` mean in this search's table."""
+    targets = [f"{measure.name} {measure.target:,.0f}" for measure in result.measures if measure.target is not None]
+    within = f" within the target of {' and '.join(targets)}, or else nearest to it" if targets else ""
+    knee = (
+        "; knee: nearest to the ideal point, each measure scaled to 0 to 1 on the front" if result.measures[1:] else ""
+    )
+    return f"best: the lowest {result.measures[0].name}{within}{knee}"
+
+
+def _format_number(number: float) -> str:
+    """Whole numbers with commas, others with four decimals, and nothing for a number that was not measured."""
+    if isnan(number):
+        return ""
+    return f"{number:,.0f}" if number == int(number) and abs(number) > 1 else f"{number:.4f}"
 
 
 def build_outcome_table(outcome: Outcome) -> Table:

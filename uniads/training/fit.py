@@ -17,10 +17,15 @@ from uniads.model.flops import forward_flops
 from uniads.outcome import Outcome
 from uniads.settings import TrainingSettings
 from uniads.teacher.source import compile_mode, teacher_flops
+from uniads.teacher.watcher import TeacherWatcher
 from uniads.training.parts import Parts, build_parts
 
 
-def fit(settings: TrainingSettings, ready: Callable[[Parts], None] | None = None) -> Outcome:
+def fit(
+    settings: TrainingSettings,
+    ready: Callable[[Parts], None] | None = None,
+    watcher: TeacherWatcher | None = None,
+) -> Outcome:
     """Train a student to ``stop_epoch`` of a schedule of ``schedule_epochs``, and measure it.
 
     A trial is quiet, validates once at the end and never reads the test set. Otherwise the last and the best epoch's
@@ -30,6 +35,7 @@ def fit(settings: TrainingSettings, ready: Callable[[Parts], None] | None = None
     Args:
         settings: of the training.
         ready: called when everything is built and nothing of the student is trained.
+        watcher: observes the training of a teacher, where there is none yet.
 
     Raises:
         UserError: it can't be trained like that; the message says which value is at fault.
@@ -40,7 +46,7 @@ def fit(settings: TrainingSettings, ready: Callable[[Parts], None] | None = None
     # Forget what earlier trainings of this process compiled: torch compiles at most eight networks of a class, and
     # recorded graphs hold memory.
     torch.compiler.reset()
-    parts = build_parts(settings)
+    parts = build_parts(settings, watcher)
     if ready:
         ready(parts)
     untrained = _measure_untrained(parts)

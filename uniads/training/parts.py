@@ -16,6 +16,7 @@ from uniads.settings import TrainingSettings
 from uniads.teacher.assistants import find_teacher, teaching_key
 from uniads.teacher.source import build_source, compile_mode
 from uniads.teacher.training import Teacher, build_network, with_accuracy
+from uniads.teacher.watcher import TeacherWatcher
 
 
 class Parts(NamedTuple):
@@ -33,8 +34,12 @@ def load_data(settings: TrainingSettings) -> Data:
     return shared.get("data", settings.data.key, settings.data, size=4)
 
 
-def build_parts(settings: TrainingSettings) -> Parts:
+def build_parts(settings: TrainingSettings, watcher: TeacherWatcher | None = None) -> Parts:
     """Build data, teacher, student, distiller and learner. The seed decides the student's and adapters' weights.
+
+    Args:
+        settings: of the training.
+        watcher: observes the training of a teacher, where there is none yet.
 
     Raises:
         UserError: they don't fit together, or a teacher can't be had.
@@ -43,7 +48,7 @@ def build_parts(settings: TrainingSettings) -> Parts:
     data = load_data(settings)
     distiller = settings.distiller()
     _check_networks(settings, data, distiller)
-    teacher = _find_teacher(settings, data) if distiller.needs_teacher else None
+    teacher = _find_teacher(settings, data, watcher) if distiller.needs_teacher else None
     pl.seed_everything(settings.seed, verbose=False)
     model = settings.chosen_student
     student = build_network(model, data)
@@ -55,10 +60,10 @@ def build_parts(settings: TrainingSettings) -> Parts:
     return Parts(data, student, distiller, learner, teacher)
 
 
-def _find_teacher(settings: TrainingSettings, data: Data) -> Teacher:
+def _find_teacher(settings: TrainingSettings, data: Data, watcher: TeacherWatcher | None) -> Teacher:
     """The teacher, its accuracy known; that of a trial is built once a process, since no trial changes it."""
     if not settings.trial:
-        return with_accuracy(find_teacher(settings, data), settings, data)
+        return with_accuracy(find_teacher(settings, data, watcher), settings, data)
     teacher_settings = settings.teacher
     key = (
         teaching_key(settings, teacher_settings.assistants), teacher_settings.checkpoint, teacher_settings.directory

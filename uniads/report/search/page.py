@@ -29,7 +29,7 @@ from uniads.report.search.cost import describe_cost
 from uniads.report.search.loss_graph import draw_loss_figure
 from uniads.report.search.pareto import build_front_sheet, draw_pareto_figure
 from uniads.report.search.rung_total import build_rung_total_sheet
-from uniads.search import Result, Trial
+from uniads.search import Trial
 from uniads.search.account import Account
 from uniads.search.fidelity import rank_correlation, verdict
 from uniads.terminal import table
@@ -54,14 +54,8 @@ def write_report(directory: Path, describe_loss: DescribeLoss | None = None) -> 
     account = Account.of(directory / "ledger.jsonl")
     sections = list(build_sections(account, describe_loss))
     page = html.write_page(build_title(account), sections, directory, _build_footer(account))
-    table.write_csv(account.result.trials, directory / "report" / "trials.csv", _list_numbers(account.result))
+    table.write_csv(account.result.trials, directory / "report" / "trials.csv", table.list_numbers(account.result))
     return page
-
-
-def _list_numbers(result: Result) -> list[str]:
-    """Names of the numbers of a training, and of what was minimised, that any trial has."""
-    names = dict.fromkeys([*table.NUMBERS, *(measure.name for measure in result.measures)])
-    return [name for name in names if any(name in trial.outcome for trial in result.trials)]
 
 
 def build_title(account: Account) -> str:

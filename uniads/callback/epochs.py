@@ -1,0 +1,61 @@
+"""What a long training without a logger keeps and tells after every epoch."""
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import torch
+from pytorch_lightning import Callback, LightningModule, Trainer
+
+from uniads.knowledge import Batch
+
+
+class KeepEpochs(Callback):
+    """Saves a checkpoint between two epochs, so that a killed training loses no more than the epoch it was in.
+
+    Args:
+        file: replaced each time, in one step.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # Here everything of the epoch before is done, its step of the learning rate too.
+        if trainer.current_epoch > 0:
+            partial = self.file.with_suffix(".part")
+            trainer.save_checkpoint(partial)
+            os.replace(partial, self.file)
+
+
+class TellEpochs(Callback):
+    """Tells where a training begins, and after every epoch how good the student is.
+
+    Args:
+        images: on the training's device; the accuracy is measured on them.
+        start: is given the epochs done by an earlier process.
+        epoch: is given the epochs done and the top-1 accuracy, 0 to 1.
+    """
+
+    def __init__(
+        self, images: Iterable[Batch], start: Callable[[int], None], epoch: Callable[[int, float], None]
+    ) -> None:
+        self.images, self.start, self.epoch = images, start, epoch
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.start(trainer.current_epoch)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.epoch(trainer.current_epoch + 1, self._measure_accuracy(pl_module))
+
+    @torch.no_grad()
+    def _measure_accuracy(self, module: LightningModule) -> float:
+        student = module.get_submodule("student")
+        student.eval()
+        right = count = 0
+        for batch in self.images:
+            found = student(batch.image).logits.argmax(1)
+            right += int((found == batch.label).sum())
+            count += len(found)
+        student.train()
+        return right / count
