@@ -21,7 +21,7 @@ pytestmark = LIGHTNING
 
 @pytest.fixture
 def cfg() -> DictConfig:
-    return configured("+pair=resnet110-resnet20", "data=cifar100")
+    return configured("+pair=resnet110-resnet20", "data=cifar100", "paths.run_dir=run")
 
 
 def held_out(images: int) -> CIFAR:
@@ -52,7 +52,9 @@ def test_a_teachers_accuracy_stands_beside_the_published_one(cfg: DictConfig) ->
 
 
 def test_where_nothing_is_published_nothing_is_compared(cfg: DictConfig) -> None:
-    (line,) = lines(configured("+pair=resnet110-resnet20", "data=cifar100", "teacher.model.width=0.5"), 0.1)
+    (line,) = lines(
+        configured("+pair=resnet110-resnet20", "data=cifar100", "paths.run_dir=run", "teacher.model.width=0.5"), 0.1
+    )
     assert "published" not in line
 
 

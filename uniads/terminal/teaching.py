@@ -27,11 +27,11 @@ class TeacherProgress(TeacherWatcher):
         self._printed = 0.0
 
     def wait(self, name: str, file: Path) -> None:
-        self._print(f"teacher  {name} is being trained by another process; waiting for {file}")
+        self._print(f"waiting  for another process that trains {name}, to be stored in {file}")
 
     def start(self, name: str, epochs: int, done: int) -> None:
         self._name, self._epochs, self._printed = name, epochs, monotonic()
-        self._print(f"teacher  training {name}: {epochs} epochs" + (f", {done} of them done before" if done else ""))
+        self._print(f"training {name}: {epochs} epochs" + (f", {done} of them done before" if done else ""))
         self._bar = Progress(
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("epochs"),
             TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), console=self.console, transient=True,
