@@ -16,6 +16,7 @@ help:  ## this list
 
 install: $(READY)  ## the locked tools and this package, into .venv
 
+search: export WANDB_MODE ?= offline
 search: $(READY)  ## search a student and its distillation, then train the best; ARGS="key=value ..."
 	$(RUN) -m uniads.search +pair=wrn40_2-wrn16_2 seed=1 $(ARGS)
 

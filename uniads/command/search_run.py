@@ -8,6 +8,7 @@ from shutil import rmtree
 
 import torch
 from hydra.core.config_loader import ConfigLoader
+from hydra.core.hydra_config import HydraConfig
 from rich.console import Console
 
 from uniads.bridge.candidate_loss import describe_candidate_loss
@@ -70,7 +71,9 @@ def _run(setup: Setup, console: Console) -> None:
     with closing(open_ledger(setup)) as ledger:
         introduce(setup, console)
         get_teacher(setup, console)
-        with search_run(settings.directory, settings.training.pair, settings.config) as wandb_run:
+        training, choices = settings.training, HydraConfig.get().runtime.choices
+        name = (training.pair, str(choices["search"]), settings.seed)
+        with search_run(settings.directory, *name, settings.config, training.logger) as wandb_run:
             result = run_search(setup, ledger, wandb_run, console)
             wandb_run.conclude(result)
     report(setup, result, console)
@@ -102,7 +105,7 @@ def introduce(setup: Setup, console: Console) -> None:
         f"space    {settings.space.name}: {genes} genes, {setup.space.size:.3g} combinations",
         f"budget   {budget} candidates, {_describe_rungs(settings)}, at most {schedule.cost(budget):,} epochs in all",
         *setup.warm_start.lines(setup.space),
-        describe_logging(),
+        describe_logging(training.logger),
     ]
     if not settings.plan:
         lines.append(f"stop it at any time; to go on: {_resuming_command(settings)}")
