@@ -214,7 +214,9 @@ def test_a_file_without_its_header_is_refused(written: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "changed", [{"seed": 1}, {"space": {"x": [1, 3], "y": ["b", "a"]}}, {"version": "2"}], ids=["value", "nested", "new"]
+    "changed",
+    [{"seed": 1}, {"space": {"x": [1, 3], "y": ["b", "a"]}}, {"version": "2"}],
+    ids=["value", "nested", "new"],
 )
 def test_the_ledger_of_another_search_is_refused_unless_forced(written: Path, changed: dict[str, object]) -> None:
     (name,) = changed

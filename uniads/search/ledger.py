@@ -3,10 +3,8 @@
 Everything that is known of a search is read from its ledger.
 """
 
-import gzip
 import json
 import os
-import zlib
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -15,19 +13,12 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from uniads.error import DirectoryError, UserError
+from uniads.search.belonging import check_fingerprint
 from uniads.search.coherence import Coherence
-from uniads.search.rows import Content, Entry, Header, parse_rows, shorten, spell_row, split_lines
+from uniads.search.content import read_content, read_whole_lines
+from uniads.search.rows import Entry, Header, spell_row
 from uniads.search.space import Weights
 from uniads.search.trial import Trial
-
-GROWABLE = {"candidates", "max_epochs", "max_seconds", "max_failures"}
-"""Budgets: a resumed search may raise these."""
-ADDED = {0: {"switches"}}
-"""Entries of a fingerprint that files of a format lack. They follow from the others, so such a file can be resumed."""
-LATER = {"teacher", "images"}
-"""Entries that headers of format 1 need not have: earlier releases did not write them."""
-SHAPE = {"space": "genes", "minimised": "measures", "rung_epochs": "rungs"}
-"""Entries that say which rows a file may hold, so that no force goes beyond them."""
 
 
 class Ledger:
@@ -64,10 +55,10 @@ class Ledger:
             raise
 
     def _open(self, path: Path, wanted: dict[str, Any], force: bool) -> None:
-        content, kept = _read_whole_lines(path, Header(wanted))
+        content, kept = read_whole_lines(path, Header(wanted))
         self._coherence = content.coherence
         if content.header is not None:
-            _check_fingerprint(path, content.header, wanted, force)
+            check_fingerprint(path, content.header, wanted, force)
         if path.exists() and path.stat().st_size > kept:
             os.truncate(path, kept)
         self._file = path.open("ab", buffering=0)
@@ -94,7 +85,7 @@ class Ledger:
 
         Raises:
             OSError: the disk is full; the file is as it was before.
-            DirectoryError: the file was deleted, shortened or replaced since it was opened, or the trial contradicts it.
+            DirectoryError: the file was deleted, shortened or replaced since it was opened, or contradicts the trial.
         """
         if self.path:
             self._check_coherence(trial)
@@ -131,8 +122,8 @@ class Ledger:
             self._coherence.add(trial, len(self.trials) + len(self.weights) + 2)
         except ValueError as error:
             raise DirectoryError(
-                f"{self.path} can't record {trial.candidate} at rung {trial.rung} ({error}); its search was another one, "
-                "so use another hydra.run.dir"
+                f"{self.path} can't record {trial.candidate} at rung {trial.rung} ({error}); its search was another "
+                "one, so use another hydra.run.dir"
             ) from None
 
     def _write(self, row: Mapping[str, Any]) -> None:
@@ -170,8 +161,8 @@ class Ledger:
             other = (there.st_ino, there.st_dev) != (own.st_ino, own.st_dev)
             change = "was replaced" if other else f"has {length:,} bytes instead of {self._length:,}"
         raise DirectoryError(
-            f"{self.path} {change} while its search was running, so the search stops and writes nothing more; restore the "
-            "file from a copy and go on with the same command, or search anew in another hydra.run.dir"
+            f"{self.path} {change} while its search was running, so the search stops and writes nothing more; restore "
+            "the file from a copy and go on with the same command, or search anew in another hydra.run.dir"
         )
 
 
@@ -190,19 +181,7 @@ def read_all(path: Path) -> tuple[dict[str, Any], list[Trial], list[Weights]]:
     Raises:
         UserError: there is no ledger at the path, or it is damaged, or was written by a newer version.
     """
-    if not path.is_file():
-        raise UserError(f"no ledger at {path}; a search writes one as ledger.jsonl in its run directory")
-    content = path.read_bytes()
-    if path.suffix == ".gz":
-        try:
-            content = gzip.decompress(content)
-        except (OSError, EOFError, zlib.error) as error:
-            raise UserError(f"{path} is no whole gzip file ({error}); restore it from a copy") from None
-    lines, torn = split_lines(content)
-    _check_torn(path, lines, torn)
-    read = parse_rows(path, lines)
-    if read.header is None and torn:
-        raise UserError(_no_line_feed(path))
+    read = read_content(path)
     weights: list[Weights] = []
     for entry in read.entries:
         if not isinstance(entry, Trial):
@@ -222,73 +201,3 @@ def _acquire_lock(path: Path) -> FileLock:
             "with hydra.run.dir=DIR"
         ) from None
     return lock
-
-
-def _read_whole_lines(path: Path, wanted: Header) -> tuple[Content, int]:
-    """What a file holds, nothing if it does not exist, and how many bytes of it are whole lines.
-
-    Raises:
-        DirectoryError: it is damaged, is no ledger, or was written by a newer version.
-    """
-    content = path.read_bytes() if path.exists() else b""
-    lines, torn = split_lines(content)
-    try:
-        if not lines and not spell_row(wanted.row()).startswith(torn):  # else this search was killed as it began
-            raise UserError(_no_line_feed(path))
-        _check_torn(path, lines, torn)
-        return parse_rows(path, lines), len(content) - len(torn)
-    except UserError as error:
-        raise DirectoryError(str(error)) from None
-
-
-def _no_line_feed(path: Path) -> str:
-    return (
-        f"{path}, line 1 has no line feed at its end, so it is no ledger, or its lines were changed; restore the file from "
-        "a copy, or use another hydra.run.dir"
-    )
-
-
-def _check_torn(path: Path, lines: list[bytes], torn: bytes) -> None:
-    """Check that what stands after the last line feed is what a killed process leaves: the beginning of one row.
-
-    Raises:
-        UserError: it is more than that, so that nothing may be cut off.
-    """
-    rest = torn.rstrip(b"\0")  # a machine that lost its power may leave zeros
-    begin = b'{"row": "'
-    excess = b"\r" in rest or not (begin.startswith(rest) or rest.startswith(begin))
-    if not excess and lines:
-        with suppress(ValueError, RecursionError):
-            excess = json.JSONDecoder().raw_decode(rest.decode())[1] < len(rest.decode())
-    if excess and lines:
-        raise UserError(
-            f"{path}, line {len(lines) + 1} has no line feed at its end and is not the beginning of a row, as a killed "
-            "search leaves it; restore the file from a copy, or cut it before that line"
-        )
-
-
-def _check_fingerprint(path: Path, header: Header, wanted: Mapping[str, Any], force: bool) -> None:
-    """Check that a file belongs to the search that opens it."""
-    recorded = header.fingerprint
-    names = {*recorded, *wanted} - GROWABLE - ADDED.get(header.format, set()) - (LATER - recorded.keys())
-    for name in sorted(names):
-        if recorded.get(name) == wanted.get(name):
-            continue
-        if not force:
-            raise DirectoryError(
-                f"{path} belongs to another search: its {name} is {shorten(repr(recorded.get(name)))}, this one's is "
-                f"{shorten(repr(wanted.get(name)))}; use another hydra.run.dir, or search.force=true to go on all the same"
-            )
-        if name in SHAPE and _shape(name, recorded) != _shape(name, wanted):
-            raise DirectoryError(
-                f"{path} belongs to a search with other {SHAPE[name]}, so that not even search.force=true can go on with "
-                "it; use another hydra.run.dir"
-            )
-
-
-def _shape(name: str, fingerprint: Mapping[str, Any]) -> Any:
-    """What rows depend on: epochs themselves, of a space how many values each gene has, of measures how many."""
-    entry = fingerprint.get(name)
-    if isinstance(entry, Mapping):
-        return [len(values) if isinstance(values, list) else values for values in entry.values()]
-    return len(entry) if name == "minimised" and isinstance(entry, list) else entry

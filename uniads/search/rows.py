@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from uniads.error import UserError
 from uniads.search.coherence import Coherence
 from uniads.search.space import Weights
-from uniads.search.trial import Status, Trial
+from uniads.search.trial import Trial
 
 FORMAT = 1
 """Format of the files that this version writes.
@@ -75,9 +75,7 @@ class WeightsRow(_Row):
     weights: list[list[Amount]]
 
 
-_SCHEMA: TypeAdapter[TrialRow | WeightsRow] = TypeAdapter(
-    Annotated[TrialRow | WeightsRow, Field(discriminator="row")]
-)
+_SCHEMA: TypeAdapter[TrialRow | WeightsRow] = TypeAdapter(Annotated[TrialRow | WeightsRow, Field(discriminator="row")])
 
 
 @dataclass(frozen=True)
@@ -180,9 +178,7 @@ def _parse_entry(line: bytes, coherence: Coherence, number: int) -> Entry:
         weights = tuple(tuple(gene) for gene in row.weights)
         coherence.add_weights(row.generation, weights)
         return row.generation, weights
-    tuples = {"genome": tuple(row.genome), "overrides": tuple(row.overrides), "values": tuple(row.values)}
-    others = {name: value for name, value in row if name not in (*tuples, "row", "status")}
-    trial = Trial(**tuples, **others, status=Status(row.status))
+    trial = Trial.of(row.model_dump(exclude={"row"}))
     coherence.add(trial, number)
     return trial
 
@@ -216,13 +212,19 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _translate(error: ValidationError) -> ValueError:
     """The first fault that a schema found, with its field and what stood there."""
     faults = error.errors(include_url=False)
-    fields = [".".join(str(step) for step in fault["loc"] if step not in ("trial", "weights")) for fault in faults]
+    fields = [_spell_place(fault["loc"]) for fault in faults]
     if all(fault["type"] == "extra_forbidden" for fault in faults):
         return _NewerError(f"it has {' and '.join(map(shorten, fields))}, which this version does not know")
     field, fault = next(pair for pair in zip(fields, faults, strict=True) if pair[1]["type"] != "extra_forbidden")
     got = "" if fault["type"] in ("missing", "union_tag_not_found") else f", got {shorten(repr(fault['input']))}"
     place = f"{shorten(field)}: " if field else ""
     return ValueError(f"{place}{fault['msg'][0].lower()}{fault['msg'][1:]}{got}")
+
+
+def _spell_place(steps: Sequence[int | str]) -> str:
+    """A field's place, without the kind of the row before it and the kind of number after it."""
+    own = steps[1:] if steps[:1] in (("trial",), ("weights",)) else steps
+    return ".".join(str(step) for step in own if not str(step).startswith("constrained-"))
 
 
 def shorten(text: str, length: int = 80) -> str:
@@ -235,10 +237,3 @@ def _explain(error: BaseException) -> str:
     if isinstance(error, RecursionError):
         return "it is nested too deeply"
     return shorten(" ".join(str(error).split()), 300)
-
-
-def split_lines(content: bytes) -> tuple[list[bytes], bytes]:
-    """The whole lines of a file, and what stands after the last line feed."""
-    *lines, rest = content.split(b"\n")
-    return lines, rest
-
