@@ -182,7 +182,7 @@ def report(setup: Setup, result: Result, console: Console) -> None:
         console.print(command, highlight=False, soft_wrap=True, markup=False)
         (directory / "best.sh").write_text(command + "\n")
     if settings.report and result.trials:
-        page = write_report(directory, partial(describe_candidate_loss, setup.launch.loader))
+        page = write_report(directory, partial(describe_candidate_loss, setup.launch.loader, trusted=True))
         console.print(f"the whole report: {page}", highlight=False, soft_wrap=True)
         studies = directory / "optuna.db"
         studies.unlink(missing_ok=True)
@@ -197,7 +197,7 @@ def conclude(setup: Setup, result: Result, final: Outcome | None, console: Conso
         rmtree(setup.launch.store, ignore_errors=True)
     if settings.report and final:
         # again, with the cost of the final training
-        write_report(directory, partial(describe_candidate_loss, setup.launch.loader))
+        write_report(directory, partial(describe_candidate_loss, setup.launch.loader, trusted=True))
     full = settings.training.schedule_epochs
     trained = Amount(final.epochs, final.epochs * final.epoch_flops) if final else None
     if result.epochs_spent:
