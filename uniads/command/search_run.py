@@ -212,7 +212,7 @@ def report(setup: Setup, result: Result, console: Console) -> None:
         _print(console, [again, command(result.best)])
         (directory / "best.sh").write_text(command(result.best) + "\n")
     if settings.report and result.trials:
-        page = write_report(directory, partial(describe_candidate_loss, setup.launch.loader))
+        page = write_report(directory, partial(describe_candidate_loss, setup.launch.loader, trusted=True))
         _print(console, [f"the whole report: {page}"])
         studies = directory / "optuna.db"
         studies.unlink(missing_ok=True)
@@ -234,7 +234,7 @@ def conclude(setup: Setup, result: Result, final: Outcome | None, console: Conso
         rmtree(setup.launch.store, ignore_errors=True)
     if settings.report and final:
         # again, with the cost of the final training
-        write_report(directory, partial(describe_candidate_loss, setup.launch.loader))
+        write_report(directory, partial(describe_candidate_loss, setup.launch.loader, trusted=True))
     full = settings.training.schedule_epochs
     trained = Amount(final.epochs, final.epochs * final.epoch_flops) if final else None
     if result.epochs_spent:
