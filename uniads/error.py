@@ -20,8 +20,20 @@ class MissingFileError(UserError, FileNotFoundError):
     """A file or folder that has to be there, and is not."""
 
 
-class FullDiskError(UserError, OSError):
-    """A disk, a quota or a file that is full."""
+class DirectoryError(UserError):
+    """A run directory holds something else than the command goes on with. Nothing in it was changed."""
+
+
+class MachineError(UserError):
+    """The machine failed, not what it worked on: the same command can go on once it is mended."""
+
+
+class FullDiskError(MachineError, OSError):
+    """A disk, a quota, a shared memory or a file that is full."""
+
+
+class DamagedFileError(UserError):
+    """A file that is not whole, or is not what it should be."""
 
 
 def unknown(kind: str, name: object, known: Iterable[object], advice: str = "") -> UnknownNameError:

@@ -13,7 +13,7 @@ from uniads.error import UserError
 from uniads.search.ledger import Ledger, read
 from uniads.search.trial import Status, Trial
 
-FINGERPRINT = {"space": {"x": [1, 2]}, "seed": 0, "candidates": 20}
+FINGERPRINT = {"space": {"x": [1, 2], "y": ["b", "a"]}, "seed": 0, "candidates": 20}
 WEIGHTS = ((1.0, 0.25), (0.1, 1 / 3))
 TRIALS = [
     Trial("c0000", (0, 1), ("x=1", "y=b"), 0, 0, 3, 77).completed({"val_loss": 1 / 3, "params": 10, "epochs": 3}),
@@ -214,7 +214,9 @@ def test_a_file_without_its_header_is_refused(written: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "changed", [{"seed": 1}, {"space": {"x": [1, 3]}}, {"version": "2"}], ids=["value", "nested", "new"]
+    "changed",
+    [{"seed": 1}, {"space": {"x": [1, 3], "y": ["b", "a"]}}, {"version": "2"}],
+    ids=["value", "nested", "new"],
 )
 def test_the_ledger_of_another_search_is_refused_unless_forced(written: Path, changed: dict[str, object]) -> None:
     (name,) = changed

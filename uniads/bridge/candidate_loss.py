@@ -7,6 +7,7 @@ from hydra.utils import instantiate
 from omegaconf.errors import OmegaConfBaseException
 
 from uniads.bridge.loss_formula import LossFormula, TermFormula
+from uniads.bridge.trust import check_overrides
 from uniads.distiller.base import Distiller
 from uniads.distiller.composed import Composed
 from uniads.distiller.node import Node
@@ -16,21 +17,30 @@ from uniads.search.account import Account
 from uniads.search.trial import Trial
 
 
-def describe_candidate_loss(loader: ConfigLoader, account: Account, trial: Trial) -> LossFormula | None:
+def describe_candidate_loss(
+    loader: ConfigLoader, account: Account, trial: Trial, trusted: bool = False
+) -> LossFormula | None:
     """The loss of a candidate.
 
     Args:
         loader: composes the candidate's configuration.
         account: of the search; its header holds the overrides that all candidates share.
         trial: of the candidate.
+        trusted: whether the overrides are those of this process's own search, not of a file.
 
     Returns:
         The loss; None where the overrides are not those of a training that can be composed here.
+
+    Raises:
+        UserError: they are a file's, and one of them is more than a value or an option; see ``check_overrides``.
     """
     if "overrides" not in account.facts:
         return None
+    overrides = [*account.facts["overrides"], *trial.overrides]
+    if not trusted:
+        check_overrides(account.file, overrides, loader)
     try:
-        cfg = loader.load_configuration("train", [*account.facts["overrides"], *trial.overrides], RunMode.RUN)
+        cfg = loader.load_configuration("train", overrides, RunMode.RUN)
         distiller: Distiller = instantiate(cfg.distiller)
     except (HydraException, OmegaConfBaseException, UserError):
         return None

@@ -2,15 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
+import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from uniads.blueprint import Blueprint
-from uniads.bridge.training_settings import blueprint, plain, trainer_settings
+from uniads.bridge.training_settings import blueprint, trainer_settings
+from uniads.bridge.trust import build_saved_network
 from uniads.data.base import Data
 from uniads.distiller.composed import Composed
 from uniads.error import UserError
@@ -30,7 +33,7 @@ class EvaluationSettings:
 
     Attributes:
         checkpoint: the file.
-        model: the network's configuration, for a file from elsewhere; None: the file says it.
+        model: the network of a file from elsewhere; None: the file says it.
         part: ``val`` or ``test``.
         data: the images.
         recipe: of the batches.
@@ -38,7 +41,7 @@ class EvaluationSettings:
     """
 
     checkpoint: Path
-    model: Mapping[str, Any] | None
+    model: Blueprint[Network] | None
     part: str
     data: Blueprint[Data]
     recipe: Recipe
@@ -62,7 +65,7 @@ def evaluation_settings(cfg: DictConfig) -> EvaluationSettings:
         raise UserError("no checkpoint is given; add checkpoint=FILE, such as the student.pt of a training")
     return EvaluationSettings(
         checkpoint=Path(cfg.checkpoint),
-        model=None if cfg.model is None else plain(cfg.model),
+        model=None if cfg.model is None else blueprint(cfg.model, "model"),
         part=cfg.part,
         data=blueprint(cfg.data, "data"),
         recipe=instantiate(cfg.recipe, _convert_="all"),
@@ -80,6 +83,11 @@ def evaluate(settings: EvaluationSettings, console: Console) -> None:
     network, facts = load_network(settings, data)
     learner = Learner(network, Composed(), settings.recipe, 1, data.num_classes)
     scores = score(learner, data, settings.part, settings.trainer)
+    if not isfinite(scores["loss"]):
+        raise UserError(
+            f"the {settings.part} loss of {settings.checkpoint} is {scores['loss']}: the network's answers to these "
+            "images are no finite numbers; choose the data, mean and std that it was trained with, or another file"
+        )
     for line in describe_data(data, settings.recipe.batch_size):
         console.print(line, highlight=False, soft_wrap=True)
     published = published_acc1(facts, data) if settings.part == "test" else None
@@ -99,18 +107,27 @@ def load_network(settings: EvaluationSettings, data: Data) -> tuple[Network, Map
     file = settings.checkpoint
     saved = checkpoint.read(file)
     if settings.model is not None:
-        saved |= {"config": settings.model, "num_classes": data.num_classes, "in_channels": data.channels}
+        saved |= {"config": None, "num_classes": data.num_classes, "in_channels": data.channels}
     if not {"config", "num_classes", "in_channels"} <= saved.keys():
         raise UserError(
             f"{file} does not say which network it holds, as only files of this project do; "
             "name the network: +model@model=resnet110"
+        )
+    if not all(type(saved[name]) is int for name in ("num_classes", "in_channels")):
+        raise UserError(
+            f"{file} has no whole numbers of classes and channels; name the network: +model@model=resnet110"
         )
     if (saved["num_classes"], saved["in_channels"]) != (data.num_classes, data.channels):
         raise UserError(
             f"{file} is for {saved['num_classes']} classes and {saved['in_channels']} channels, the data "
             f"has {data.num_classes} and {data.channels}; choose its own data set with data=..."
         )
-    shape = {"num_classes": saved["num_classes"], "in_channels": saved["in_channels"]}
-    network: Network = instantiate(saved["config"], **shape, _convert_="all")
+    shape = {"num_classes": data.num_classes, "in_channels": data.channels}
+    if settings.model is not None:  # configuration, which is trusted, as a file is not
+        network = settings.model(**shape)
+    else:
+        with torch.device("meta"):  # a file can't ask for more memory than its own weights take
+            checkpoint.check_fit(build_saved_network(file, saved["config"], shape), saved["model"], str(file))
+        network = build_saved_network(file, saved["config"], shape)
     checkpoint.load(network, saved["model"], str(file))
-    return network, saved["config"]
+    return network, settings.model.facts if settings.model else saved["config"]

@@ -212,8 +212,13 @@ def report(setup: Setup, result: Result, console: Console) -> None:
         _print(console, [again, command(result.best)])
         (directory / "best.sh").write_text(command(result.best) + "\n")
     if settings.report and result.trials:
+<<<<<<< HEAD
         page = write_report(directory, partial(describe_candidate_loss, setup.launch.loader))
         _print(console, [f"the whole report: {page}"])
+=======
+        page = write_report(directory, partial(describe_candidate_loss, setup.launch.loader, trusted=True))
+        console.print(f"the whole report: {page}", highlight=False, soft_wrap=True)
+>>>>>>> 1d9e215ee444c5acdde9c9817e50cbfefdf2d2d2
         studies = directory / "optuna.db"
         studies.unlink(missing_ok=True)
         account = Account.of(directory / "ledger.jsonl")
@@ -234,7 +239,7 @@ def conclude(setup: Setup, result: Result, final: Outcome | None, console: Conso
         rmtree(setup.launch.store, ignore_errors=True)
     if settings.report and final:
         # again, with the cost of the final training
-        write_report(directory, partial(describe_candidate_loss, setup.launch.loader))
+        write_report(directory, partial(describe_candidate_loss, setup.launch.loader, trusted=True))
     full = settings.training.schedule_epochs
     trained = Amount(final.epochs, final.epochs * final.epoch_flops) if final else None
     if result.epochs_spent:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
@@ -11,17 +12,25 @@ from typing import Any, TypeGuard
 import torch
 from torch import Tensor, nn
 
-from uniads.error import MissingFileError, UserError
+from uniads.error import DamagedFileError, MissingFileError, UserError
+from uniads.model.weights import check_fit, hash_contents, load
+
+__all__ = ["check_fit", "hash_contents", "load", "read", "read_plain", "save"]
 
 CONVERT = (
     "python -c \"import torch; f = torch.load(FILE, weights_only=False, map_location='cpu'); "
     "torch.save({'model': f['model']}, NEW)\""
 )
 
-PARALLEL = "module."
+CONTENTS = "contents_hash"
+"""The fact that tells a file whose bytes were changed."""
+LIGHTNING = "pytorch-lightning_version"
+"""The entry by which Lightning's checkpoints are known."""
+OWN = "uniads"
+"""The entry of a Lightning checkpoint with the facts about its student."""
 DAMAGED = (
     RuntimeError, EOFError, OSError, LookupError, ValueError, TypeError, AttributeError, AssertionError, StructError,
-    OverflowError, MemoryError,
+    OverflowError, MemoryError, RecursionError, NotImplementedError, zlib.error,
 )  # fmt: skip
 """What ``torch.load`` raises on files whose bytes were cut or changed, beside ``UnpicklingError``."""
 
@@ -29,15 +38,20 @@ DAMAGED = (
 def save(network: nn.Module, file: Path, **facts: Any) -> None:
     """Write a network's weights and plain facts about it to a file, all of it or nothing.
 
+    Beside them stands a hash of both, by which ``read`` notices a file whose bytes were changed.
+
     Args:
-        network: whose ``state_dict`` is saved, on the CPU.
+        network: whose ``state_dict`` is saved: on the CPU, contiguous, no tensor sharing memory with another.
         file: replaced if it exists.
         facts: numbers, texts, lists and dicts of them.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
-    weights = {name: value.detach().cpu() for name, value in network.state_dict().items()}
+    weights = {
+        name: value.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, value in network.state_dict().items()
+    }
     partial = file.with_name(f"{file.name}.{os.getpid()}.part")
-    torch.save({"model": weights, **facts}, partial)
+    torch.save({"model": weights, **facts, CONTENTS: hash_contents(weights, facts)}, partial)
     os.replace(partial, file)
 
 
@@ -45,28 +59,64 @@ def read(file: Path) -> dict[str, Any]:
     """What ``save`` wrote, or another's file: the weights under ``model``, and the facts beside them.
 
     Another's file holds its weights under ``model`` or ``state_dict``, or holds nothing else. It may come from a GPU,
-    be of the format before PyTorch 1.6, and have the ``module.`` of DataParallel before every name.
+    be of the format before PyTorch 1.6, and have the ``module.`` of DataParallel before every name. Of a checkpoint of
+    Lightning, such as the ``last.ckpt`` of a training, the student is read.
 
     Raises:
         MissingFileError: there is no such file.
-        UserError: it is damaged, or holds more than weights and plain facts.
+        DamagedFileError: it is not whole, or its bytes were changed.
+        UserError: it holds more than weights and plain facts.
+    """
+    content = read_plain(file)
+    facts = content if isinstance(content, Mapping) else {}
+    for weights in (facts.get("model"), facts.get("state_dict"), facts):
+        if _are_weights(weights):
+            break
+    else:
+        raise UserError(f"{file} holds no 'model' with weights; wrap them: torch.save({{'model': state_dict}}, FILE)")
+    others = {} if weights is facts else {name: fact for name, fact in facts.items() if name not in ("model", CONTENTS)}
+    if isinstance(facts.get(CONTENTS), str) and facts[CONTENTS] != hash_contents(weights, others):
+        raise DamagedFileError(
+            f"{file} does not hold what was saved: its hash is another one, so bytes of it were changed; fetch or make "
+            "it anew"
+        )
+    if LIGHTNING in facts:
+        return {**_own_facts(facts), "model": _student(weights)}
+    return {**others, "model": _without_module(weights)}
+
+
+def read_plain(file: Path) -> Any:
+    """What a file of torch holds, if that is weights and plain values.
+
+    Raises:
+        MissingFileError: there is no such file.
+        DamagedFileError: it is not whole.
+        UserError: it holds other objects.
     """
     if not file.is_file():
         raise MissingFileError(f"no checkpoint at {file}; give the path of a saved student or teacher")
     try:
-        content = torch.load(file, map_location="cpu", weights_only=True)
+        return torch.load(file, map_location="cpu", weights_only=True)
     except UnpicklingError as error:
-        raise UserError(
+        raise DamagedFileError(
             f"{file} is damaged, or holds objects beside weights, which are not loaded since they could run code "
             f"({_forbidden(error)}); if you trust whoever made it, convert it once: {CONVERT}"
         ) from None
     except DAMAGED as error:
-        raise UserError(f"{file} is no whole checkpoint ({_first_line(error)}); fetch or make it anew") from None
-    facts = content if isinstance(content, Mapping) else {}
-    for weights in (facts.get("model"), facts.get("state_dict"), facts):
-        if _are_weights(weights):
-            return {**({} if weights is facts else facts), "model": _without_module(weights)}
-    raise UserError(f"{file} holds no 'model' with weights; wrap them: torch.save({{'model': state_dict}}, FILE)")
+        raise DamagedFileError(f"{file} is no whole checkpoint ({_first_line(error)}); fetch or make it anew") from None
+
+
+def _own_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
+    own = facts.get(OWN)
+    return {str(name): fact for name, fact in own.items()} if isinstance(own, Mapping) else {}
+
+
+def _student(weights: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """The student among the weights of a LightningModule; all of them where none is called so."""
+    for prefix in ("student.", "model."):
+        if found := {n.removeprefix(prefix): value for n, value in weights.items() if n.startswith(prefix)}:
+            return found
+    return weights
 
 
 def _forbidden(error: UnpicklingError) -> str:
@@ -76,7 +126,7 @@ def _forbidden(error: UnpicklingError) -> str:
 
 
 def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
 
 
 def _are_weights(thing: Any) -> TypeGuard[Mapping[str, Tensor]]:
@@ -90,34 +140,5 @@ def _are_weights(thing: Any) -> TypeGuard[Mapping[str, Tensor]]:
 
 def _without_module(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The weights without the prefix that DataParallel puts before every name."""
-    every = all(name.startswith(PARALLEL) for name in weights)
-    return {name.removeprefix(PARALLEL) if every else name: value for name, value in weights.items()}
-
-
-def load(network: nn.Module, weights: Mapping[str, Tensor], name: str) -> None:
-    """Put weights into a network: all of them, each in its shape, or none.
-
-    Only the counters of batch norm may be missing, which PyTorch 0.4.0 did not keep yet; they become 0.
-
-    Raises:
-        UserError: the weights belong to another architecture; the network is as before.
-    """
-    own = network.state_dict()
-    counters = {key: torch.zeros_like(value) for key, value in own.items() if key.endswith("num_batches_tracked")}
-    given = {**counters, **weights}
-    differences = {
-        "missing": [key for key in own if key not in given],
-        "unknown": [key for key in given if key not in own],
-        "of another shape": [
-            f"{key} {tuple(given[key].shape)} instead of {tuple(own[key].shape)}"
-            for key in own
-            if key in given and given[key].shape != own[key].shape
-        ],
-    }
-    found = [f"{what}: {', '.join(keys[:3])}{' ...' if keys[3:] else ''}" for what, keys in differences.items() if keys]
-    if found:
-        raise UserError(
-            f"{name} holds the weights of another network than {type(network).__name__} as configured "
-            f"({'; '.join(found)}); choose the model, classes and channels that it was made with"
-        )
-    network.load_state_dict(given)
+    every = all(name.startswith("module.") for name in weights)
+    return {name.removeprefix("module.") if every else name: value for name, value in weights.items()}

@@ -3,7 +3,6 @@
 Everything that is known of a search is read from its ledger.
 """
 
-import gzip
 import json
 import os
 from collections.abc import Mapping
@@ -13,22 +12,21 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from uniads.error import UserError
-from uniads.search.rows import Entry, Header, parse_rows
+from uniads.error import DirectoryError, UserError
+from uniads.search.belonging import check_fingerprint
+from uniads.search.coherence import Coherence
+from uniads.search.content import read_content, read_whole_lines
+from uniads.search.rows import Entry, Header, spell_row
 from uniads.search.space import Weights
 from uniads.search.trial import Trial
-
-GROWABLE = {"candidates", "max_epochs", "max_seconds", "max_failures"}
-"""Budgets: a resumed search may raise these."""
-ADDED = {"switches"}
-"""Entries of a fingerprint that files of format 0 lack. They follow from the others, so such a file can be resumed."""
 
 
 class Ledger:
     """Trials of one search, in the order in which they ended. Opening an existing file resumes it.
 
     The first line holds the format of the file and the search's fingerprint. A process that is killed can leave a torn
-    last line, which is cut off. A file with any other damaged line is refused, since its later lines can't be trusted.
+    last line, which is cut off once all others have been read. A file with any other damaged line is refused, since its
+    later lines can't be trusted, and stays as it is.
 
     Args:
         path: the file, or None to keep the rows in memory only.
@@ -36,7 +34,7 @@ class Ledger:
         force: go on although the file's fingerprint differs.
 
     Raises:
-        UserError: the file belongs to another search, is damaged, was written by a newer version, or is in use by
+        DirectoryError: the file belongs to another search, is damaged, was written by a newer version, or is in use by
             another process.
     """
 
@@ -45,6 +43,7 @@ class Ledger:
         self.trials: list[Trial] = []
         self.weights: list[Weights] = []
         self._known: dict[tuple[str, int], Trial] = {}
+        self._coherence = Coherence({})
         if path is None:
             return
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -56,13 +55,18 @@ class Ledger:
             raise
 
     def _open(self, path: Path, wanted: dict[str, Any], force: bool) -> None:
-        header, entries = _read_whole_lines(path)
-        if header is not None and not force:
-            _check_fingerprint(path, header, wanted)
+        content, kept = read_whole_lines(path, Header(wanted))
+        self._coherence = content.coherence
+        if content.header is not None:
+            check_fingerprint(path, content.header, wanted, force)
+        if path.exists() and path.stat().st_size > kept:
+            os.truncate(path, kept)
         self._file = path.open("ab", buffering=0)
-        if header is None:
+        self._length = os.fstat(self._file.fileno()).st_size
+        if content.header is None:
+            self._coherence = Coherence(wanted)
             self._write(Header(wanted).row())
-        for entry in entries:
+        for entry in content.entries:
             self._remember(entry)
 
     def find(self, trial: Trial) -> Trial | None:
@@ -81,8 +85,10 @@ class Ledger:
 
         Raises:
             OSError: the disk is full; the file is as it was before.
+            DirectoryError: the file was deleted, shortened or replaced since it was opened, or contradicts the trial.
         """
         if self.path:
+            self._check_coherence(trial)
             self._write({"row": "trial", **trial.row()})
         self._remember(trial)
 
@@ -111,9 +117,19 @@ class Ledger:
             generation, weights = entry
             self.weights[generation:] = [weights]
 
+    def _check_coherence(self, trial: Trial) -> None:
+        try:
+            self._coherence.add(trial, len(self.trials) + len(self.weights) + 2)
+        except ValueError as error:
+            raise DirectoryError(
+                f"{self.path} can't record {trial.candidate} at rung {trial.rung} ({error}); its search was another "
+                "one, so use another hydra.run.dir"
+            ) from None
+
     def _write(self, row: Mapping[str, Any]) -> None:
-        line = (json.dumps(row, allow_nan=False) + "\n").encode()
+        line = spell_row(row)
         before = os.fstat(self._file.fileno()).st_size
+        self._check_untouched(before)
         try:
             while line:
                 line = line[self._file.write(line) :]
@@ -125,6 +141,29 @@ class Ledger:
                 f"{self.path} can't be written: {error.strerror}; its rows are whole, so make room and go on with the "
                 "same command and the same directory"
             ) from error
+        self._length = os.fstat(self._file.fileno()).st_size
+
+    def _check_untouched(self, length: int) -> None:
+        """Check that the file at the path is still the one that was opened, and as long as it was left.
+
+        Raises:
+            DirectoryError: it is not.
+        """
+        assert self.path is not None
+        own = os.fstat(self._file.fileno())
+        try:
+            there = self.path.stat()
+        except OSError:
+            change = "was deleted or moved"
+        else:
+            if (there.st_ino, there.st_dev) == (own.st_ino, own.st_dev) and length == self._length:
+                return
+            other = (there.st_ino, there.st_dev) != (own.st_ino, own.st_dev)
+            change = "was replaced" if other else f"has {length:,} bytes instead of {self._length:,}"
+        raise DirectoryError(
+            f"{self.path} {change} while its search was running, so the search stops and writes nothing more; restore "
+            "the file from a copy and go on with the same command, or search anew in another hydra.run.dir"
+        )
 
 
 def read(path: Path) -> tuple[dict[str, Any], list[Trial]]:
@@ -142,18 +181,14 @@ def read_all(path: Path) -> tuple[dict[str, Any], list[Trial], list[Weights]]:
     Raises:
         UserError: there is no ledger at the path, or it is damaged, or was written by a newer version.
     """
-    if not path.is_file():
-        raise UserError(f"no ledger at {path}; a search writes one as ledger.jsonl in its run directory")
-    content = path.read_bytes()
-    if path.suffix == ".gz":
-        content = gzip.decompress(content)
-    header, entries = parse_rows(path, content.rpartition(b"\n")[0])
+    read = read_content(path)
     weights: list[Weights] = []
-    for entry in entries:
+    for entry in read.entries:
         if not isinstance(entry, Trial):
             generation, generation_weights = entry
             weights[generation:] = [generation_weights]
-    return header.fingerprint if header else {}, [entry for entry in entries if isinstance(entry, Trial)], weights
+    fingerprint = read.header.fingerprint if read.header else {}
+    return fingerprint, [entry for entry in read.entries if isinstance(entry, Trial)], weights
 
 
 def _acquire_lock(path: Path) -> FileLock:
@@ -161,34 +196,8 @@ def _acquire_lock(path: Path) -> FileLock:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise UserError(
+        raise DirectoryError(
             f"another search is running in {path.parent}; wait for it, or give this one a directory of its own "
             "with hydra.run.dir=DIR"
         ) from None
     return lock
-
-
-def _read_whole_lines(path: Path) -> tuple[Header | None, list[Entry]]:
-    """The header and the entries of a file; there are none if it does not exist. A torn last line is cut off."""
-    if not path.exists():
-        return None, []
-    content = path.read_bytes()
-    lines, newline, torn = content.rpartition(b"\n")
-    if torn:
-        with path.open("r+b") as file:
-            file.truncate(len(lines) + len(newline))
-    return parse_rows(path, lines)
-
-
-def _check_fingerprint(path: Path, header: Header, wanted: Mapping[str, Any]) -> None:
-    """Check that a file belongs to the search that opens it."""
-    recorded = header.fingerprint
-    names = {*recorded, *wanted} - GROWABLE
-    if header.format == 0:
-        names -= ADDED
-    for name in sorted(names):
-        if recorded.get(name) != wanted.get(name):
-            raise UserError(
-                f"{path} belongs to another search: its {name} is {recorded.get(name)!r}, this one's is "
-                f"{wanted.get(name)!r}; use another hydra.run.dir, or search.force=true to go on all the same"
-            )

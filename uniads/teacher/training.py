@@ -257,6 +257,6 @@ def published_acc1(model: Mapping[str, Any] | str, data: Data | str) -> float | 
     known = PUBLISHED.get("imagenet" if name == "imagefolder1000" else name, {})
     if isinstance(model, str):
         return known.get(model)
-    if known is IMAGENET and model["_target_"] == TORCHVISION and model["weights"]:
+    if known is IMAGENET and model["_target_"] == TORCHVISION and model.get("weights"):
         return torchvision.published_acc1(model["name"], model["weights"])
     return next((acc1 for option, acc1 in known.items() if model == option_facts("model", option)), None)
