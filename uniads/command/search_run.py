@@ -212,13 +212,8 @@ def report(setup: Setup, result: Result, console: Console) -> None:
         _print(console, [again, command(result.best)])
         (directory / "best.sh").write_text(command(result.best) + "\n")
     if settings.report and result.trials:
-<<<<<<< HEAD
-        page = write_report(directory, partial(describe_candidate_loss, setup.launch.loader))
-        _print(console, [f"the whole report: {page}"])
-=======
         page = write_report(directory, partial(describe_candidate_loss, setup.launch.loader, trusted=True))
-        console.print(f"the whole report: {page}", highlight=False, soft_wrap=True)
->>>>>>> 1d9e215ee444c5acdde9c9817e50cbfefdf2d2d2
+        _print(console, [f"the whole report: {page}"])
         studies = directory / "optuna.db"
         studies.unlink(missing_ok=True)
         account = Account.of(directory / "ledger.jsonl")
