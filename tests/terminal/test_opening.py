@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, open_dict
 
 from tests.journey import LIGHTNING, SMALL, Commands, configured
 from uniads import build, train
@@ -14,7 +14,7 @@ from uniads.bridge.training_settings import blueprint, training_settings
 from uniads.data.cifar import CIFAR
 from uniads.data.loader import Loader
 from uniads.teacher.training import Teacher
-from uniads.terminal.opening import describe_teacher, is_clearly_below
+from uniads.terminal.opening import describe_teacher, is_at_chance, is_clearly_below
 
 pytestmark = LIGHTNING
 
@@ -107,3 +107,25 @@ def test_without_a_teacher_none_is_shown(
     ended = Commands(monkeypatch, capsys)(train.main, *SMALL, "recipe.epochs=1", "distiller=plain")
     assert ended.code == 0, ended.error
     assert "teacher  " not in ended.out
+
+
+def test_who_guesses_is_told_from_who_knows_a_little() -> None:
+    error = sqrt(0.1 * 0.9 / 1000)
+    assert is_at_chance(0.0, 10, 1000)
+    assert is_at_chance(0.1 + 2.9 * error, 10, 1000)
+    assert not is_at_chance(0.1 + 3.1 * error, 10, 1000)
+
+
+def test_a_teacher_at_chance_level_is_warned_of(cfg: DictConfig) -> None:
+    _, warning = lines(cfg, 0.0108)
+    assert warning == (
+        "         warning: this teacher is at chance level (1.00% for 100 classes): it has learned nothing yet"
+    )
+
+
+def test_a_chain_of_assistants_is_named(cfg: DictConfig) -> None:
+    with open_dict(cfg):
+        cfg.assistant = ["resnet56", "vgg8"]
+    chain, line = lines(cfg, 0.7391)
+    assert chain == "teacher  ResNet teaches ResNet teaches VGG, which teaches the student"
+    assert line.startswith("assist.  ResNet: 83,892 parameters")
