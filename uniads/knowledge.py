@@ -1,9 +1,13 @@
 """What a network knows about a batch, and the batch itself."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+
+from uniads.error import UserError
 
 
 class Knowledge(NamedTuple):
@@ -32,3 +36,66 @@ class Batch(NamedTuple):
     image: Float[Tensor, "n c h w"]
     label: Int[Tensor, " n"]
     index: Int[Tensor, " n"]  # type: ignore[assignment]  # hides tuple.index, which nobody needs
+
+
+def read_knowledge(said: Any, whose: str) -> Knowledge:
+    """What a network said. Logits alone are knowledge without feature maps, with an embedding of no entries.
+
+    Args:
+        said: Knowledge, or logits.
+        whose: who said it, for the message.
+
+    Raises:
+        UserError: it is neither, or holds no image.
+    """
+    if isinstance(said, Knowledge):
+        return said
+    if not isinstance(said, Tensor):
+        raise UserError(
+            f"the {whose} must say Knowledge(features, embedding, logits) or logits alone, a tensor (images, classes), "
+            f"got {type(said).__name__}; Tapped of uniads.model.taps shows the knowledge of any network"
+        )
+    if said.ndim != 2 or not said.is_floating_point() or said.numel() == 0:
+        raise UserError(
+            f"the logits of the {whose} must be floats of shape (images, classes), neither of them 0, got {said.dtype} "
+            f"and shape {tuple(said.shape)}; for feature maps or embeddings give Knowledge(features, embedding, logits)"
+        )
+    return Knowledge((), said.new_empty(len(said), 0), said)
+
+
+def read_batch(batch: Any) -> Batch:
+    """A loader's batch. Without an index it has an empty one.
+
+    Args:
+        batch: a ``Batch``, or (image, label), or (image, label, index).
+
+    Raises:
+        UserError: it is none of them, or no images with their classes.
+    """
+    if isinstance(batch, Batch):
+        return batch
+    wanted = "a batch must be (image, label) or (image, label, index)"
+    if not isinstance(batch, list | tuple) or len(batch) not in (2, 3):
+        got = f"{type(batch).__name__}{f' of {len(batch)}' if isinstance(batch, list | tuple) else ''}"
+        if isinstance(batch, Mapping):
+            got += f" with {', '.join(map(str, batch)) or 'nothing'}"
+        raise UserError(f"{wanted}, got {got}; give a loader of such tuples, with a collate_fn that makes them")
+    image, label, *index = batch
+    if not isinstance(image, Tensor) or not image.is_floating_point() or image.ndim < 2:
+        raise UserError(
+            f"{wanted}, the images as one tensor of floats, got {_describe(image)}; convert and normalise it"
+        )
+    whole = isinstance(label, Tensor) and not (label.is_floating_point() or label.dtype == torch.bool)
+    if not whole or label.shape != image.shape[:1]:
+        raise UserError(
+            f"{wanted}, the label as one whole number for each of the {len(image)} images, got {_describe(label)}; "
+            "give the number of each image's class"
+        )
+    index = index or [torch.empty(0, dtype=torch.long)]
+    if not isinstance(index[0], Tensor):
+        raise UserError(f"{wanted}, the index as a tensor of whole numbers, got {_describe(index[0])}")
+    return Batch(image, label.long(), index[0])
+
+
+def _describe(value: Any) -> str:
+    return f"{value.dtype} of shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__

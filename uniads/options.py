@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from uniads.error import UnknownNameError, unknown
+from uniads.error import UnknownNameError, UserError, unknown
 
 
 def conf_dir() -> Path:
@@ -47,26 +47,52 @@ def option_facts(group: str, option: str) -> dict[str, Any]:
     return facts
 
 
-def build(group: str, option: str, **overrides: Any) -> Any:
+def build(group: str, option: str, /, **overrides: Any) -> Any:
     """Instantiate an option from Python: ``build("model", "wrn_16_2", num_classes=100)``.
+
+    Keys are those of the command line below the option: ``build("distiller", "kd", **{"logits.tau": 8})``, or by node,
+    ``logits={"tau": 8}``, or another option, ``**{"distance@logits.distance": "l2"}``.
 
     Args:
         group: a config group, such as ``"model"``, ``"transform"`` or ``"distiller"``.
         option: one of ``options(group)``.
-        overrides: arguments of the option's class that replace the values of its YAML file.
+        overrides: values of the option's file, and arguments of its class, that replace others.
 
     Returns:
         The object that the option's ``_target_`` names.
 
     Raises:
-        UnknownNameError: the group or the option does not exist; the message lists what does.
+        UnknownNameError: the group, the option or a key does not exist; the message lists what does.
+        UserError: it can't be made with these values.
     """
     option_facts(group, option)
+    name = f"{group} {option}"
+    places = {key: str(value) for key, value in overrides.items() if "@" in key}
+    values = {key: value for key, value in overrides.items() if "@" not in key}
+    for place, chosen in places.items():
+        option_facts(place.partition("@")[0], chosen)
 
+    from hydra.errors import HydraException, InstantiationException
     from hydra.utils import instantiate
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
 
-    config = compose("train", [f"+{group}@built={option}"])
-    return instantiate(config.built, **overrides)
+    from uniads.signature import check_keys, nest
+
+    try:
+        moved = [f"{key.replace('@', '@built.', 1)}={value}" for key, value in places.items()]
+        config = compose("train", [f"+{group}@built={option}", *moved]).built
+        check_keys(config, values, name)
+        nested, entries = nest(config, values)
+        for key, value in entries.items():
+            OmegaConf.update(config, key, value)
+        return instantiate(config, **nested)
+    except InstantiationException as error:
+        cause = error.__cause__ or error
+        kind = type(cause) if isinstance(cause, UserError) else UserError
+        raise kind(f"{name}: {str(cause).strip()}") from cause
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(f"{name}: {' '.join(str(error).split())}") from error
 
 
 def compose(root: str, overrides: Sequence[str]) -> Any:

@@ -12,7 +12,7 @@ from uniads.blueprint import Blueprint
 from uniads.data.base import Data
 from uniads.distiller.base import Distiller
 from uniads.error import UserError
-from uniads.model.base import Network
+from uniads.model.base import AUTO, MEMORY_FORMATS, Network
 from uniads.recipe import Recipe
 
 Compiling = bool | str
@@ -29,10 +29,23 @@ class TrainerSettings:
     Attributes:
         trainer: makes its ``Trainer``; further keywords set callbacks, logger and length.
         device: where it trains.
+
+    Raises:
+        UserError: more than one device is asked for.
     """
 
     trainer: Blueprint[Trainer]
     device: torch.device
+
+    def __post_init__(self) -> None:
+        for name in ("devices", "num_nodes"):
+            asked = self.facts.get(name, 1)
+            one = asked in (1, "1") or (isinstance(asked, list | tuple) and len(asked) == 1)
+            if not one and not (asked in ("auto", -1, "-1") and self.device.type == "cpu"):
+                raise UserError(
+                    f"trainer.{name} must be 1, got {asked!r}: a training runs on one device, and each of several would "
+                    "train on the same images; a search runs as many trainings at a time as there are devices"
+                )
 
     @property
     def facts(self) -> Mapping[str, Any]:
@@ -136,6 +149,7 @@ class TrainingSettings:
         chance: a student above chance · ln(classes) after its first epoch is stopped; None: never.
         compile: how the student is compiled.
         threads: CPU threads of torch; None: torch's own choice.
+        memory_format: of all networks: ``auto``, ``channels_last`` or ``contiguous``.
         store: where the teacher's answers are kept.
         directory: where checkpoints, student and outcome are written.
         plan: whether it only says what it would take.
@@ -143,7 +157,7 @@ class TrainingSettings:
         logger: of a training that is no trial; None for none.
 
     Raises:
-        UserError: ``stop_epoch`` or ``chance`` is out of its range.
+        UserError: ``stop_epoch``, ``chance`` or ``memory_format`` is out of its range.
     """
 
     pair: str
@@ -166,6 +180,7 @@ class TrainingSettings:
     plan: bool = False
     callbacks: tuple[Blueprint[Callback], ...] = ()
     logger: Blueprint[Any] | None = None
+    memory_format: str = AUTO
 
     def __post_init__(self) -> None:
         if not 0 < self.stop_epoch <= self.schedule_epochs:
@@ -174,6 +189,8 @@ class TrainingSettings:
             )
         if self.chance is not None and not self.chance > 0:
             raise UserError(f"chance must be above 0, or null for no bound, got {self.chance}")
+        if self.memory_format not in MEMORY_FORMATS:
+            raise UserError(f"memory_format must be {', '.join(MEMORY_FORMATS)}, got {self.memory_format!r}")
 
     @property
     def chosen_student(self) -> Blueprint[Network]:

@@ -10,7 +10,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
-from hydra.utils import get_class, instantiate
+from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from uniads.bridge.training_settings import plain, training_settings
@@ -37,6 +37,7 @@ class SpaceSettings:
         defaults: for each of these keys what it is where no candidate sets it; None where it is an option's place.
         nodes: the kind of knowledge of each node of the distiller that all candidates share.
         ranks: for each transform that the space lists, the ranks that it takes with those that it returns.
+        kept: for each of these transforms the ranks of which it leaves every tensor as it is.
         models: the facts of each network that the space lists for the student.
         base_distiller: the distiller that all candidates have but for those of the warm start.
         warm_start: published distillers to begin with.
@@ -48,6 +49,7 @@ class SpaceSettings:
     defaults: Mapping[str, Any]
     nodes: Mapping[str, str]
     ranks: Mapping[str, Mapping[int, int]]
+    kept: Mapping[str, Sequence[int]]
     models: Mapping[str, Mapping[str, Any]]
     base_distiller: str
     warm_start: tuple[str, ...]
@@ -213,12 +215,14 @@ def _space_settings(
     dimensions = {key: _list_values(key, values, loader) for key, values in raw.items() if not _is_set(key, fixed)}
     transforms = {str(v) for key, values in dimensions.items() if key.startswith("transform@") for v in values}
     distiller = str(shared.hydra.runtime.choices.distiller)
+    known = _make_transforms(sorted({*transforms, "identity"}), loader) if transforms else {}
     return SpaceSettings(
         name=str(HydraConfig.get().runtime.choices["space"]),
         dimensions=dimensions,
         defaults={key: None if "@" in key else OmegaConf.select(shared, key) for key in dimensions},
         nodes={str(k): v.source for k, v in shared.distiller.items() if isinstance(v, DictConfig) and "source" in v},
-        ranks=_transform_ranks(sorted({*transforms, "identity"}), loader) if transforms else {},
+        ranks={name: transform.ranks for name, transform in known.items()},
+        kept={name: [rank for rank in each.ranks if each.keeps(rank)] for name, each in known.items()},
         models=_model_facts([str(name) for name in dimensions.get("model@student", ())], overrides, loader),
         base_distiller=distiller,
         warm_start=_warm_start(cfg.search.warm_start, distiller, loader, "distiller" in fixed),
@@ -297,18 +301,15 @@ def _list_values(key: str, values: Any, loader: ConfigLoader) -> list[Value]:
     return list(values)
 
 
-def _transform_ranks(names: Sequence[str], loader: ConfigLoader) -> dict[str, dict[int, int]]:
-    """What each transform takes and returns, from its class.
+def _make_transforms(names: Sequence[str], loader: ConfigLoader) -> dict[str, Transform]:
+    """The transforms by option, which say what they take and return.
 
     Raises:
         UserError: an option of the group is no transform.
     """
     chosen = [f"+transform@every.{name}={name}" for name in names]
-    every = loader.load_configuration("train", chosen, RunMode.RUN).every
-    ranks = {}
-    for name, node in every.items():
-        transform = get_class(node._target_)
-        if not issubclass(transform, Transform):
-            raise UserError(f"{transform.__name__} stands in the transform group but is no Transform")
-        ranks[str(name)] = transform.ranks
-    return ranks
+    every = instantiate(loader.load_configuration("train", chosen, RunMode.RUN).every)
+    for transform in every.values():
+        if not isinstance(transform, Transform):
+            raise UserError(f"{type(transform).__name__} stands in the transform group but is no Transform")
+    return {str(name): transform for name, transform in every.items()}

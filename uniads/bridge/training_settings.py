@@ -65,6 +65,7 @@ def training_settings(cfg: DictConfig) -> TrainingSettings:
         chance=cfg.chance,
         compile=cfg.compile,
         threads=cfg.threads,
+        memory_format=cfg.memory_format,
         store=_store_settings(cfg, directory),
         directory=directory,
         plan=cfg.plan,

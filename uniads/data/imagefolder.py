@@ -8,12 +8,13 @@ from typing import Any, NamedTuple, final
 import torch
 from jaxtyping import Int
 from torch import Tensor
-from torchvision.datasets.folder import IMG_EXTENSIONS, make_dataset
+from torchvision.datasets.folder import IMG_EXTENSIONS
 from torchvision.transforms import v2
 
 from uniads.data.base import Data, Images
 from uniads.data.stream import StreamLoader, Views, usable_workers
-from uniads.error import MissingFileError, UserError
+from uniads.data.walk import find_images, subfolders
+from uniads.error import MissingFileError, UserError, did_you_mean
 
 
 class Files(NamedTuple):
@@ -31,6 +32,9 @@ class Files(NamedTuple):
 @final
 class ImageFolder(Data):
     """Images of any sizes in torchvision's layout: ``train/<class>/`` and ``test/<class>/`` or ``val/<class>/``.
+
+    Which files count is said in ``find_images``, how their pixels are read in ``read_image``: hidden files and folders
+    are passed over, 16-bit grey is scaled, an EXIF orientation is ignored.
 
     Files are read while they are needed. Training images are cropped at random (a share of the area in ``scale``,
     aspect ratio 3/4 to 4/3), resized to ``crop`` and flipped; all others are resized to ``resize`` on their shorter
@@ -107,7 +111,10 @@ class ImageFolder(Data):
         if len(found) < 2:
             raise UserError(f"{train} has {len(found)} class folders, at least 2 are needed; {self._expected_layout}")
         if strange := sorted(set(tested) - set(found)):
-            raise UserError(f"{test} has classes that {train} does not have: {some(strange)}; remove or rename them")
+            near = did_you_mean(strange[0], found) or did_you_mean(strange[0].lower(), [f.lower() for f in found])
+            raise UserError(
+                f"{test} has classes that {train} does not have: {some(strange)}; remove or rename them. {near}".strip()
+            )
         return found
 
     @property
@@ -140,7 +147,7 @@ class ImageFolder(Data):
                 "complete the folder, or set data.num_classes to what it has"
             )
         labels = {name: number for number, name in enumerate(self.classes)}
-        found = make_dataset(str(part), labels, IMG_EXTENSIONS, allow_empty=True)
+        found = find_images(part, self.classes, IMG_EXTENSIONS)
         label = torch.tensor([number for _, number in found], dtype=torch.long)
         counts = torch.bincount(label, minlength=len(labels)).tolist()
         empty = [name for name, count in zip(labels, counts, strict=True) if not count] if every_class else []
@@ -169,11 +176,6 @@ class ImageFolder(Data):
         transform = self.augmented if augmented else self.plain
         settings = (index, batch_size, self.mean, self.std, device, augmented, self.seed, self.views)
         return StreamLoader(files.path, files.label, transform, self.workers, *settings)
-
-
-def subfolders(folder: Path) -> tuple[str, ...]:
-    """Names of the folders in a folder, hidden ones left out, sorted."""
-    return tuple(sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")))
 
 
 def some(names: Sequence[str]) -> str:

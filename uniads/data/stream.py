@@ -10,9 +10,9 @@ from jaxtyping import Int, UInt8
 from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
-from torchvision.datasets.folder import default_loader
 
 from uniads.data.augment import epoch_generator
+from uniads.data.image import read_image
 from uniads.data.loader import Loader
 from uniads.error import UserError
 from uniads.knowledge import Batch
@@ -21,9 +21,6 @@ Transform = Callable[[Image.Image], UInt8[Tensor, "c h w"]]
 
 MOST_WORKERS = 8
 """More are only used where they are asked for."""
-
-UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, IndexError, Image.DecompressionBombError)
-"""What PIL raises for files that are no images, damaged or cut off."""
 
 
 def usable_workers(workers: int | None) -> int:
@@ -65,11 +62,7 @@ class Views(Dataset[Tensor | ValueError]):
             return error
 
     def _view(self, index: int) -> UInt8[Tensor, "c h w"]:
-        file = self.files[index]
-        try:
-            image = default_loader(file)
-        except UNREADABLE as error:
-            raise UserError(f"{file} can't be read as an image ({error}); replace it, or remove it") from None
+        image = read_image(self.files[index])
         with torch.random.fork_rng(devices=[]):
             # Not torch.manual_seed, which would set the generators of all GPUs too.
             drawn = epoch_generator(self.seed, self.epoch, f"view{index}")

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from uniads.error import UserError
-from uniads.knowledge import Batch, Knowledge
-from uniads.model.base import knowledge_of
+from uniads.knowledge import Batch, Knowledge, read_knowledge
+from uniads.model.base import AUTO, knowledge_of
 
 T = TypeVar("T")
 
@@ -19,12 +19,12 @@ T = TypeVar("T")
 class Context:
     """What a distiller may need to know beside the batches; given once, before the training.
 
-    ``Context.of(student, teacher, image)`` makes one; the fields that few distillers need are None unless given. A
-    distiller that needs one of them says so.
+    ``Context.of(student, teacher, image)`` makes one of two networks, ``Context.between(student, teacher)`` of what they
+    said; the fields that few distillers need are None unless given. A distiller that needs one of them says so.
 
     Attributes:
-        student: the network that is trained.
-        teacher: the frozen teacher; None if the distiller needs none.
+        student: the network that is trained; None if only its knowledge is at hand.
+        teacher: the frozen teacher; None if the distiller needs none, or if only its knowledge is at hand.
         student_knowledge: of ``batch``, in eval mode, without gradient.
         teacher_knowledge: likewise; None without a teacher.
         batch: an example, for its shapes; two images of the data's shape. DML needs it.
@@ -32,9 +32,10 @@ class Context:
         batch_size: images a batch, as the recipe says. SemCKD needs it.
         build: makes another, freshly initialised student of the same architecture. DML and ONE need it.
         label: for each index of the training set the class of its image, -1 if it is not trained on; None if unknown.
+        memory_format: of networks that the distiller trains beside the student; see ``lay_out``.
     """
 
-    student: nn.Module
+    student: nn.Module | None
     teacher: nn.Module | None
     student_knowledge: Knowledge
     teacher_knowledge: Knowledge | None = None
@@ -43,6 +44,21 @@ class Context:
     batch_size: int | None = None
     build: Callable[[], nn.Module] | None = None
     label: Tensor | None = None
+    memory_format: str = AUTO
+
+    @classmethod
+    def between(cls, student: Knowledge | Tensor, teacher: Knowledge | Tensor | None = None) -> "Context":
+        """The context of what two networks said of some images: all that most distillers need.
+
+        Args:
+            student: knowledge, or logits alone.
+            teacher: likewise; None without a teacher.
+
+        Raises:
+            UserError: one of them is neither.
+        """
+        taught = None if teacher is None else read_knowledge(teacher, "teacher")
+        return cls(None, None, read_knowledge(student, "student"), taught)
 
     @classmethod
     def of(
@@ -91,9 +107,10 @@ class Context:
             UserError: it is None.
         """
         if value is None:
+            given = "" if field in ("teacher", "batch") else f", {field}=..."
             raise UserError(
                 f"{distiller} needs the context's {field}, which is not given; give it: "
-                f"Context.of(student, teacher, image, {field}=...)"
+                f"adapt(Context.of(student, teacher, image{given})), of two networks"
             )
         return value
 
@@ -144,6 +161,16 @@ class Distiller(nn.Module, ABC):
         """The loss in one line, for a user to read."""
         return f"{self.task:g} * cross-entropy + {type(self).__name__}"
 
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "Distiller":
+        """Move and convert, but to no less than float32: a distillation loss is never computed in half precision."""
+
+        def convert(x: Tensor) -> Tensor:
+            y = fn(x)
+            return x.to(y.device) if y.is_floating_point() and y.dtype.itemsize < min(4, x.dtype.itemsize) else y
+
+        moved: Distiller = super()._apply(convert, recurse)  # type: ignore[no-untyped-call]
+        return moved
+
     @abstractmethod
     def adapt(self, context: Context) -> None:
         """Make the adapters and memories that this training needs. Called once, before it.
@@ -170,11 +197,47 @@ def check_weight(name: str, weight: float) -> float:
     Raises:
         UserError: it is negative or not finite.
     """
-    if not 0 <= weight < float("inf"):
-        raise UserError(f"{name} must be 0 or more and finite, got {weight}; 0 removes the term")
+    if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < float("inf"):
+        raise UserError(f"{name} must be 0 or more and finite, got {say(weight)}; 0 removes the term")
     return float(weight)
+
+
+def say(value: object) -> str:
+    """A value for a message; of an object its class alone."""
+    return repr(value) if isinstance(value, int | float | str | bool | None) else type(value).__name__
+
+
+def check_given(knowledge: Knowledge, part: str, who: str, whose: str) -> None:
+    """Check that knowledge has a part, which logits alone do not.
+
+    Args:
+        knowledge: of one side.
+        part: ``feature``, ``embedding`` or ``logits``.
+        who: needs it.
+        whose: the knowledge is: ``student`` or ``teacher``.
+
+    Raises:
+        UserError: it has not.
+    """
+    if (part == "feature" and not knowledge.features) or (part == "embedding" and not knowledge.embedding.numel()):
+        raise UserError(
+            f"{who} compares {'feature maps' if part == 'feature' else 'embeddings'}, and the {whose}'s knowledge has "
+            "none; give Knowledge(features, embedding, logits), not logits alone"
+        )
 
 
 def full(x: Tensor) -> Tensor:
     """A tensor in float32; float64 stays float64."""
     return x if x.dtype.itemsize > 4 else x.float()
+
+
+def full_dtype(module: nn.Module, *compared: Tensor) -> torch.dtype:
+    """In which a loss is computed: that of the module's weights, if it has any, else the widest; float32 at least."""
+    widest = torch.float64 if any(x.dtype == torch.float64 for x in compared) else torch.float32
+    return next((weight.dtype for weight in module.parameters() if weight.dtype.itemsize >= 4), widest)
+
+
+def shown(x: Tensor, network: nn.Module) -> Tensor:
+    """A tensor in the dtype of a network's weights, where autocast does not see to that."""
+    weight = next(network.parameters(), x)
+    return x if torch.is_autocast_enabled(x.device.type) else x.to(weight.dtype)

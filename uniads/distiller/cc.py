@@ -42,6 +42,8 @@ class CC(Loss):
     """
 
     knowledge: ClassVar[str] = "embedding"
+    parts: ClassVar[tuple[str, ...]] = ("embedding",)
+    needs_batch: ClassVar[bool] = False
 
     def __init__(self, weight: float = 0.02, dim: int = 128, kernel: str | None = None, gamma: float = 0.4) -> None:
         super().__init__(weight)

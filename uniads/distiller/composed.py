@@ -1,14 +1,16 @@
 """A distiller that is a sum of terms, all of it in YAML."""
 
-from typing import final
+from collections.abc import Mapping
+from typing import Any, final
+from urllib.parse import quote
 
 from torch import Tensor, nn
 
-from uniads.distiller.base import Context, Distiller
+from uniads.distiller.base import Context, Distiller, say
 from uniads.distiller.node import Node
 from uniads.distiller.term import Term
 from uniads.error import UserError
-from uniads.knowledge import Batch, Knowledge
+from uniads.knowledge import Batch, Knowledge, read_batch, read_knowledge
 
 
 @final
@@ -20,21 +22,23 @@ class Composed(Distiller):
         until: where the distillation ends: a whole number of epochs, or a share of the schedule's, above 0 and written
             with a point. Epochs that begin later train on cross-entropy alone, with weight 1. None: nowhere. Source:
             early-stopped distillation, Cho and Hariharan, arXiv:1910.01348.
-        terms: nodes and modules by name.
+        terms: nodes and modules by name; any name but ``task`` and ``until``.
 
     Raises:
-        UserError: ``until`` is not above 0, or a share above 1.
+        UserError: ``until`` is not above 0, or a share above 1, or a term is none.
     """
 
-    def __init__(self, task: float = 1.0, until: float | None = None, **terms: Node | Term) -> None:
+    def __init__(self, /, task: float = 1.0, until: float | None = None, **terms: object) -> None:
         super().__init__(task)
-        if until is not None and (not until > 0 or (isinstance(until, float) and until > 1)):
+        if until is not None and not (_is_number(until) and until > 0 and (isinstance(until, int) or until <= 1)):
             raise UserError(
                 f"distiller.until must be a share of the epochs above 0 and at most 1.0, or a whole number of epochs "
-                f"above 0, got {until}"
+                f"above 0, got {say(until)}"
             )
         self.until, self._over = until, False
-        self.nodes = nn.ModuleDict({name: term for name, term in terms.items() if term.weight > 0})
+        known = {name: _check_term(name, term, terms) for name, term in terms.items()}
+        self._names = {_spell(name): name for name, term in known.items() if term.weight > 0}
+        self.nodes = nn.ModuleDict({key: known[name] for key, name in self._names.items()})
 
     @property
     def needs_teacher(self) -> bool:
@@ -59,7 +63,22 @@ class Composed(Distiller):
         end = f"{self.until:g} of the epochs" if isinstance(self.until, float) else f"epoch {self.until}"
         return f"{loss}; after {end} cross-entropy alone"
 
-    def adapt(self, context: Context) -> None:
+    def adapt(self, context: Context | Knowledge | Tensor, teacher: Knowledge | Tensor | None = None) -> None:
+        """Make the adapters and memories that this training needs. Called once, before it.
+
+        Args:
+            context: of the training; or what the student said of some images, by whose shapes most distillers adapt.
+            teacher: what the teacher said of these images; not beside a ``Context``.
+
+        Raises:
+            UserError: the context lacks a field that the distiller needs, or does not fit it.
+        """
+        if not isinstance(context, Context):
+            context = Context.between(context, teacher)
+        elif teacher is not None:
+            raise UserError(
+                "adapt takes a Context alone, or the knowledge of student and teacher; leave one of them out"
+            )
         for term in self.terms().values():
             if isinstance(term, Node):
                 term.adapt(context.student_knowledge, context.taught)
@@ -73,12 +92,68 @@ class Composed(Distiller):
             if isinstance(term, Term):
                 term.set_epoch(epoch, epochs)
 
-    def forward(self, student: Knowledge, teacher: Knowledge, batch: Batch) -> dict[str, Tensor]:
+    def forward(
+        self, student: Knowledge | Tensor, teacher: Knowledge | Tensor | None = None, batch: Any = None
+    ) -> dict[str, Tensor]:
+        """The weighted terms by name, each a scalar in float32 or float64; the task loss is not among them.
+
+        Args:
+            student: knowledge, or logits alone where no term looks at more.
+            teacher: likewise; None where no term looks at it.
+            batch: the images with labels and positions, see ``read_batch``; None where no term looks at them.
+
+        Raises:
+            UserError: something that a term looks at is missing, or is of other images.
+        """
+        own = read_knowledge(student, "student")
+        if teacher is None and self.needs_teacher:
+            raise UserError("this distiller compares with a teacher; give what it says of the same images")
+        taught = own if teacher is None else read_knowledge(teacher, "teacher")
+        given = None if batch is None else read_batch(batch)
+        _check_images(own, taught, given)
         return {
-            name: term(student, teacher) if isinstance(term, Node) else term(student, teacher, batch)
+            name: term(own, taught) if isinstance(term, Node) else term(own, taught, given)
             for name, term in self.terms().items()
         }
 
     def terms(self) -> dict[str, Node | Term]:
         """The nodes and modules by name."""
-        return {name: term for name, term in self.nodes.items() if isinstance(term, Node | Term)}
+        named = ((self._names[key], term) for key, term in self.nodes.items())
+        return {name: term for name, term in named if isinstance(term, Node | Term)}
+
+
+def _check_images(student: Knowledge, teacher: Knowledge, batch: Batch | None) -> None:
+    """Check that what is compared is of the same images, as far as their number says."""
+    images = {"student": len(student.logits), "teacher": len(teacher.logits)}
+    if batch is not None:
+        images["batch"] = len(batch.label)
+    if len(set(images.values())) > 1:
+        got = ", ".join(f"{count} of the {whose}" for whose, count in images.items())
+        raise UserError(f"student, teacher and batch must be of the same images, got {got}")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _check_term(name: str, term: object, terms: Mapping[str, object]) -> Node | Term:
+    """The term.
+
+    Raises:
+        UserError: it is a value, such as one that belongs to a node.
+    """
+    if isinstance(term, Node | Term):
+        return term
+    owners = [other for other, each in terms.items() if isinstance(each, Node | Term) and hasattr(each, name)]
+    meant = f"; {name} is a key of {' and '.join(owners)}: distiller.{owners[0]}.{name}=..." if owners else ""
+    raise UserError(f"distiller.{name} must be a node or a term, got {say(term)}{meant or '; remove it'}")
+
+
+def _spell(name: str) -> str:
+    """A name as torch takes it for a module: as it is, or spelled out where torch needs it, as ``keys`` or ``a.b``."""
+    if name and "." not in name and name[0] != "=" and not hasattr(_EMPTY, name):
+        return name
+    return "=" + quote(name, safe="").replace(".", "%2E")
+
+
+_EMPTY = nn.ModuleDict()

@@ -7,7 +7,7 @@ import torch
 from uniads.data.base import Data
 from uniads.distiller.base import Context
 from uniads.knowledge import Batch
-from uniads.model.base import Network, knowledge_of
+from uniads.model.base import AUTO, Network, knowledge_of
 
 __all__ = ["context_for", "example", "knowledge_of"]
 
@@ -18,7 +18,12 @@ def example(data: Data) -> torch.Tensor:
 
 
 def context_for(
-    student: Network, teacher: Network | None, data: Data, batch_size: int, build: Callable[[], Network]
+    student: Network,
+    teacher: Network | None,
+    data: Data,
+    batch_size: int,
+    build: Callable[[], Network],
+    memory_format: str = AUTO,
 ) -> Context:
     """The context of a training.
 
@@ -28,6 +33,7 @@ def context_for(
         data: what it is trained on.
         batch_size: images a batch.
         build: makes another student.
+        memory_format: see ``lay_out``.
     """
     image = example(data)
     every, trained = data.label(train=True).cpu(), data.train(1).index.cpu()
@@ -41,4 +47,5 @@ def context_for(
         batch_size=batch_size,
         build=build,
         label=torch.full_like(every, -1).index_copy(0, trained, every[trained]),
+        memory_format=memory_format,
     )

@@ -53,6 +53,7 @@ class CRD(Loss):
     """
 
     knowledge: ClassVar[str] = "embedding"
+    parts: ClassVar[tuple[str, ...]] = ("embedding",)
     memory_s: Tensor
     memory_t: Tensor
     log_z: Tensor

@@ -3,15 +3,15 @@
 The search space applies the rules to every genome:
 
 1. A node of weight 0 has no term, so its other genes are idle.
-2. A chain's identities go to its end.
+2. A chain's identities go to its end; a transform that leaves its input as it is, such as ``scale_r1``, is one.
 3. A transform that does not take the rank that it is given becomes ``identity``, or the first value that fits where
    identity is not listed.
 
 So every genome is legal, and combinations that mean the same are one candidate.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from uniads.search.space import Switch, Value
 
@@ -34,11 +34,13 @@ class NodeRule:
         path: where the node stands in the configuration, such as ``distiller.logits``.
         source: its kind of knowledge.
         ranks: for each transform the ranks that it takes, with the ranks that it returns.
+        kept: for each transform the ranks of which it leaves every tensor as it is; none where it is not listed.
     """
 
     path: str
     source: str
     ranks: Mapping[str, Mapping[int, int]]
+    kept: Mapping[str, Collection[int]] = field(default_factory=dict)
 
     def allowed(self, key: str, values: Sequence[Value]) -> list[Value]:
         """Those of a key's values that can be legal for this node at all."""
@@ -76,7 +78,7 @@ class NodeRule:
         kept: list[Value] = []
         rank = start_rank(self.source)
         for step in chain:
-            if step != IDENTITY and rank in self.ranks[str(step)]:
+            if not self._keeps(step, rank) and rank in self.ranks[str(step)]:
                 kept.append(step)
                 rank = self.ranks[str(step)][rank]
         kept += [IDENTITY] * (len(chain) - len(kept))
@@ -84,12 +86,19 @@ class NodeRule:
             return kept
         return self._in_place(chain, allowed)
 
+    def _keeps(self, step: Value, rank: int) -> bool:
+        return step == IDENTITY or rank in self.kept.get(str(step), ())
+
     def _in_place(self, chain: Sequence[Value], allowed: Sequence[Sequence[Value]]) -> list[Value]:
-        """The chain with steps that do not fit replaced where they stand, for slots that list no identity."""
+        """The chain with steps that do not fit replaced where they stand, for slots that list no identity.
+
+        Of the slot's transforms that leave their input as it is the first stands for all.
+        """
         legal: list[Value] = []
         rank = start_rank(self.source)
         for step, values in zip(chain, allowed, strict=True):
-            choices = (step, IDENTITY, *values)
+            same = [v for v in (IDENTITY, *values) if self._keeps(v, rank)] if self._keeps(step, rank) else []
+            choices = (*same, step, IDENTITY, *values)
             legal.append(next((v for v in choices if v in values and rank in self.ranks[str(v)]), step))
             rank = self.ranks[str(legal[-1])].get(rank, rank)
         return legal

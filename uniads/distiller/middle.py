@@ -24,6 +24,7 @@ class Middle(Term):
     """
 
     knowledge: ClassVar[str] = "feature maps f1, f2, ..."
+    needs_batch: ClassVar[bool] = False
 
     def __init__(self, node: Callable[..., Node]) -> None:
         super().__init__(node().weight)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from uniads.distance.base import Distance
 from uniads.distiller.align import Align
-from uniads.distiller.base import check_weight, full
+from uniads.distiller.base import check_given, check_weight, full_dtype
 from uniads.error import UserError
 from uniads.knowledge import Knowledge
 from uniads.transform.base import RandomTransform, Transform
@@ -21,6 +21,8 @@ SOURCES = ("feature", "embedding", "logits")
 @final
 class Node(nn.Module):
     """weight * tau² * D(T(A_student) / tau, T(A_teacher) / tau), in float32 also under autocast; float64 stays float64.
+
+    An adapter's weights decide between the two where there is one; they are never in half precision.
 
     A is a feature map, the embedding or the logits; T a chain of transforms; D a distance. The teacher's side has no
     gradient. A distance between distributions (kl after a softmax) normalises them, so tau scales such a term by tau²
@@ -97,7 +99,8 @@ class Node(nn.Module):
         """
         own, taught = self._pick(student, "student"), self._pick(teacher, "teacher").detach()
         with torch.autocast(own.device.type, enabled=False):
-            own, taught = full(own), full(taught)
+            dtype = full_dtype(self, own, taught)
+            own, taught = own.to(dtype), taught.to(dtype)
             if self.align is not None:
                 own, taught = self.align(own, taught)
             for step in self.transform:
@@ -113,7 +116,8 @@ class Node(nn.Module):
             raise UserError(
                 f"the {self.source} node needs an adapter, since the views of student and teacher are of shape "
                 f"{tuple(student.shape)} and {tuple(teacher.shape)}, or since its option asks for one; call adapt(...) "
-                "of the distiller first, with Context.of(student, teacher, image) of uniads.distiller.base"
+                "of the distiller first, with both sides' knowledge, or with Context.of(student, teacher, image) of "
+                "uniads.distiller.base"
             )
 
     def formula(self) -> str:
@@ -124,6 +128,7 @@ class Node(nn.Module):
         return f"{self.weight:g} * {self.tau:g}² * {type(self.distance).__name__}({view} / {self.tau:g})"
 
     def _pick(self, knowledge: Knowledge, whose: str) -> Tensor:
+        check_given(knowledge, self.source, f"the {self.source} node", whose)
         if self.source == "embedding":
             return knowledge.embedding
         if self.source == "logits":

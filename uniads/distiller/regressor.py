@@ -13,6 +13,8 @@ from uniads.error import UserError
 class Regressor(nn.Module):
     """R(f_s) = ReLU(BatchNorm(Conv(f_s))), the convolution with a bias; used for equal shapes, too.
 
+    Without ``norm``, as in the paper: R(f_s) = ReLU(Conv(f_s)).
+
     Of the map heights s and t: s = 2t: 3x3 with stride 2; 2s = t: transposed 4x4 with stride 2; s ≥ t: a kernel of
     1 + s − t. Otherwise RepDistiller stops; here the teacher's map is average-pooled to the student's, and the
     convolution is 1x1.
@@ -23,12 +25,13 @@ class Regressor(nn.Module):
     Args:
         student: shape (N, C, H, W) of the student's map; the batch size does not matter.
         teacher: shape of the teacher's.
+        norm: whether there is a batch norm.
 
     Raises:
         UserError: these are no two maps.
     """
 
-    def __init__(self, student: Sequence[int], teacher: Sequence[int]) -> None:
+    def __init__(self, student: Sequence[int], teacher: Sequence[int], norm: bool = True) -> None:
         super().__init__()
         if not len(student) == len(teacher) == 4:
             raise UserError(f"a regressor takes two maps, got shapes {tuple(student)} and {tuple(teacher)}")
@@ -43,11 +46,12 @@ class Regressor(nn.Module):
         else:
             kernel = (1 + own[0] - self.size[0], 1 + own[1] - self.size[1])
             self.convolution = nn.Conv2d(*channels, kernel_size=kernel)
-        self.norm = nn.BatchNorm2d(teacher[1])
+        self.norm = nn.BatchNorm2d(teacher[1]) if norm else nn.Identity()
 
     def forward(self, student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
         """Student's and teacher's map in one shape."""
         height, width = self.size
         if teacher.shape[2:] != self.size:
             teacher = F.adaptive_avg_pool2d(teacher, (height, width))
-        return self.norm(self.convolution(student)).relu(), teacher
+        guess: Tensor = self.norm(self.convolution(student))
+        return guess.relu(), teacher

@@ -36,6 +36,7 @@ class SemCKD(Loss):
     """
 
     knowledge: ClassVar[str] = "feature maps f1, f2, ..."
+    needs_batch: ClassVar[bool] = False
 
     def __init__(self, weight: float = 400.0, factor: int = 4) -> None:
         super().__init__(weight)

@@ -40,6 +40,8 @@ class SRRL(Loss):
     """
 
     knowledge: ClassVar[str] = "last feature map, embedding, logits"
+    parts: ClassVar[tuple[str, ...]] = ("feature", "embedding")
+    needs_batch: ClassVar[bool] = False
     weight_t: Tensor
     bias_t: Tensor
 

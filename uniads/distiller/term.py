@@ -6,7 +6,7 @@ from typing import ClassVar, final
 import torch
 from torch import Tensor, nn
 
-from uniads.distiller.base import Context, check_weight, full
+from uniads.distiller.base import Context, check_given, check_weight, full_dtype
 from uniads.error import UserError
 from uniads.knowledge import Batch, Knowledge
 
@@ -16,6 +16,8 @@ class Term(nn.Module, ABC):
 
     Attributes:
         knowledge: what it compares, for a reader.
+        parts: of the knowledge of both sides, without which it can't do: ``feature``, ``embedding``.
+        needs_batch: whether it looks at images, labels or positions.
         adapted: whether ``adapt`` was called.
 
     Args:
@@ -23,6 +25,8 @@ class Term(nn.Module, ABC):
     """
 
     knowledge: ClassVar[str] = ""
+    parts: ClassVar[tuple[str, ...]] = ()
+    needs_batch: ClassVar[bool] = True
 
     def __init__(self, weight: float = 1.0) -> None:
         super().__init__()
@@ -55,8 +59,15 @@ class Term(nn.Module, ABC):
         Raises:
             UserError: the context lacks a field that the term needs, or does not fit it.
         """
+        self._check_parts(context.student_knowledge, context.teacher_knowledge)
         self.prepare(context)
         self.adapted = True
+
+    def _check_parts(self, student: Knowledge, teacher: Knowledge | None) -> None:
+        for part in self.parts:
+            for known, whose in ((student, "student"), (teacher, "teacher")):
+                if known is not None:
+                    check_given(known, part, type(self).__name__, whose)
 
     @abstractmethod
     def prepare(self, context: Context) -> None:
@@ -67,18 +78,22 @@ class Term(nn.Module, ABC):
         del epoch, epochs
 
     @final  # type: ignore[misc]  # torch declares forward as a variable
-    def forward(self, student: Knowledge, teacher: Knowledge, batch: Batch) -> Tensor:
+    def forward(self, student: Knowledge, teacher: Knowledge, batch: Batch | None = None) -> Tensor:
         """The weighted term of a batch, a scalar. The teacher's knowledge gets no gradient.
 
         Raises:
-            UserError: ``adapt`` was not called.
+            UserError: ``adapt`` was not called, or what the term looks at is not given.
         """
+        name = type(self).__name__
         if not self.adapted:
             raise UserError(
-                f"{type(self).__name__} has modules of its own that depend on the networks; call adapt(...) of the "
-                "distiller first, with Context.of(student, teacher, image) of uniads.distiller.base"
+                f"{name} has modules of its own that depend on the networks; call adapt(...) of the distiller first, "
+                "with Context.of(student, teacher, image) of uniads.distiller.base"
             )
-        return self.weigh(student, teacher, batch)
+        self._check_parts(student, teacher)
+        if batch is None and self.needs_batch:
+            raise UserError(f"{name} looks at the batch, which is not given; call distiller(student, teacher, batch)")
+        return self.weigh(student, teacher, batch or _blank(student.logits))
 
     @abstractmethod
     def weigh(self, student: Knowledge, teacher: Knowledge, batch: Batch) -> Tensor:
@@ -86,22 +101,30 @@ class Term(nn.Module, ABC):
 
 
 class Loss(Term, ABC):
-    """A term weight * L that computes in float32, also under autocast; float64 stays float64."""
+    """A term weight * L that computes in float32, also under autocast; float64 stays float64.
+
+    Its weights decide between the two where it has any; they are never in half precision.
+    """
 
     @final
     def weigh(self, student: Knowledge, teacher: Knowledge, batch: Batch) -> Tensor:
         with torch.autocast(student.logits.device.type, enabled=False):
-            return self.weight * self.compute(_raise(student), _raise(teacher, detach=True), batch)
+            dtype = full_dtype(self, student.logits, teacher.logits)
+            return self.weight * self.compute(_convert(student, dtype), _convert(teacher, dtype, detach=True), batch)
 
     @abstractmethod
     def compute(self, student: Knowledge, teacher: Knowledge, batch: Batch) -> Tensor:
         """L, without the weight; the teacher's knowledge is detached."""
 
 
-def _raise(knowledge: Knowledge, detach: bool = False) -> Knowledge:
-    """Knowledge in float32 at least."""
+def _blank(logits: Tensor) -> Batch:
+    """A batch for terms that look at none."""
+    label = torch.zeros(len(logits), dtype=torch.long, device=logits.device)
+    return Batch(logits.new_empty(len(logits), 0, 0, 0), label, label[:0])
 
+
+def _convert(knowledge: Knowledge, dtype: torch.dtype, detach: bool = False) -> Knowledge:
     def convert(x: Tensor) -> Tensor:
-        return full(x.detach() if detach else x)
+        return (x.detach() if detach else x).to(dtype)
 
     return Knowledge(tuple(map(convert, knowledge.features)), convert(knowledge.embedding), convert(knowledge.logits))

@@ -10,11 +10,11 @@ from torch.nn import functional as F
 from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy
 
-from uniads.distiller.base import Distiller
+from uniads.distiller.base import Distiller, full
 from uniads.error import UserError
-from uniads.knowledge import Batch, Knowledge
+from uniads.knowledge import Batch, Knowledge, read_batch, read_knowledge
 from uniads.learner.frozen import Frozen, TeacherSource
-from uniads.model.base import Network, lay_out
+from uniads.model.base import AUTO, lay_out, place
 from uniads.recipe import Recipe
 
 
@@ -22,49 +22,54 @@ class Learner(LightningModule):
     """Trains a student on task * cross-entropy + the distiller's terms.
 
     It works in any Lightning ``Trainer``, with any loader of batches (image, label) or (image, label, index); see
-    ``Batch``. Of the distillers CRD alone needs the index.
+    ``Batch``. Of the distillers CRD alone needs the index. Loss and task loss are computed in float32, or in float64
+    with ``precision="64-true"``; the teacher answers in its own precision, and is then compared in the student's.
 
     Logged once an epoch: ``train/loss``, ``train/task`` and ``train/<term>`` (weighted), ``val/loss`` (nats),
     ``val/acc1`` (0 to 1), and likewise ``test/``.
 
     Attributes:
-        means: of the last whole epoch, over its images: the loss, the task loss and each weighted term.
+        means: of the last whole epoch, over its images: ``loss``, ``task`` and each weighted term by its name; of a
+            term that is itself called ``loss`` or ``task`` by ``term/<name>``.
         graphs: whether the student is compiled as CUDA graphs. One belongs to one size of batch, and to record another
             takes a minute, so that all but whole training batches are then run uncompiled.
 
     Args:
-        student: the network to train.
+        student: the network to train; returns Knowledge, or logits alone.
         distiller: its adapters are made already.
         recipe: optimizer and schedule.
         epochs: length of the whole schedule, also when the training stops earlier.
         num_classes: number of classes.
-        teacher: a network, which is frozen, or what gives its knowledge of a batch; asked only if the distiller needs
-            it, and no part of the learner's state.
+        teacher: a network, of which a frozen copy is asked, or what gives its knowledge of a batch; asked only if the
+            distiller needs it, and no part of the learner's state.
+        memory_format: of student and teacher; see ``lay_out`` of ``uniads.model.base``.
     """
 
     def __init__(
         self,
-        student: Network,
+        student: nn.Module,
         distiller: Distiller,
         recipe: Recipe,
         epochs: int,
         num_classes: int,
         teacher: TeacherSource | nn.Module | None = None,
+        memory_format: str = AUTO,
     ) -> None:
         super().__init__()
         if distiller.needs_teacher and teacher is None:
             raise UserError("this distiller needs a teacher; give one, or use distiller=plain")
         self.student = student
-        self._layout = lay_out(student)
+        self._layout = lay_out(student, memory_format)
         self.distiller = distiller
         self.recipe, self.epochs = recipe, epochs
         # Frozen, a network is no submodule: it gets into no optimizer and no checkpoint.
-        self.teacher = Frozen(teacher) if isinstance(teacher, nn.Module) else teacher
-        self.loss = MeanMetric()
+        self.teacher = Frozen(teacher, memory_format=memory_format) if isinstance(teacher, nn.Module) else teacher
+        self.loss = MeanMetric(nan_strategy="disable")  # a loss that is no number must show
         self.acc1 = MulticlassAccuracy(num_classes, average="micro")
         self.means: dict[str, float] = {}
         self.graphs = False
         self._sums: dict[str, Tensor] = {}
+        self._images = 0
 
     def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Batch:
         """A loader's batch as a ``Batch``. Without an index it has an empty one.
@@ -72,17 +77,19 @@ class Learner(LightningModule):
         Raises:
             UserError: it is no image with its label.
         """
-        if isinstance(batch, Batch):
-            return batch
-        if not isinstance(batch, list | tuple) or len(batch) not in (2, 3):
-            raise UserError(
-                f"a batch must be (image, label) or (image, label, index), got {type(batch).__name__}; give a loader "
-                "of such tuples"
-            )
-        return Batch(batch[0], batch[1], batch[2] if len(batch) == 3 else torch.empty(0, dtype=torch.long))
+        return read_batch(batch)
+
+    def on_train_start(self) -> None:
+        _check_loader(self.trainer.train_dataloader, most=0)
+
+    def on_validation_start(self) -> None:
+        _check_loader(self.trainer.val_dataloaders)
+
+    def on_test_start(self) -> None:
+        _check_loader(self.trainer.test_dataloaders)
 
     def on_train_epoch_start(self) -> None:
-        self._sums = {}
+        self._sums, self._images = {}, 0
         self.distiller.set_epoch(self.current_epoch, self.epochs)
 
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
@@ -90,10 +97,11 @@ class Learner(LightningModule):
         # anew at every call, and a store may ask for a whole epoch here.
         teacher = self._ask_teacher(batch)
         student = self._ask_student(batch)
-        task = F.cross_entropy(student.logits.float(), batch.label)
+        task = F.cross_entropy(full(student.logits), batch.label)
         terms: dict[str, Tensor] = {} if self.distiller.over else self.distiller(student, teacher or student, batch)
         loss = (1.0 if self.distiller.over else self.distiller.task) * task + sum(terms.values())
-        self._add_to_sums({"loss": loss, "task": task, **terms}, len(batch.label))
+        named = {_label(name): value for name, value in terms.items()}
+        self._add_to_sums({"loss": loss, "task": task, **named}, len(batch.label))
         return {"loss": loss, "task": task.detach()}
 
     def _ask_teacher(self, batch: Batch) -> Knowledge | None:
@@ -102,21 +110,18 @@ class Learner(LightningModule):
         return self.teacher(batch, self.current_epoch) if self.teacher and wanted else None
 
     def _ask_student(self, batch: Batch) -> Knowledge:
-        image = batch.image.contiguous(memory_format=self._layout)
+        image = place(batch.image, self._layout)
         compiled = not self.graphs or (self.training and len(image) == self.recipe.batch_size)
-        knowledge: Knowledge = self.student(image) if compiled else self.student.forward(image)
-        return knowledge
+        return read_knowledge(self.student(image) if compiled else self.student.forward(image), "student")
 
     def _add_to_sums(self, values: dict[str, Tensor], images: int) -> None:
         """Sum up on the device; reading a value here would wait for the device in every step."""
         for name, value in values.items():
             self._sums[name] = self._sums.get(name, torch.zeros_like(value)) + images * value.detach()
-        count = self._sums.get("images", torch.zeros((), device=self.device))
-        self._sums["images"] = count + images
+        self._images += images
 
     def on_train_epoch_end(self) -> None:
-        images = self._sums.pop("images")
-        self.means = {name: float(value / images) for name, value in self._sums.items()}
+        self.means = {name: float(value / self._images) for name, value in self._sums.items()}
         self.log_dict({f"train/{name}": value for name, value in self.means.items()})
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
@@ -126,13 +131,19 @@ class Learner(LightningModule):
         self._score(batch, "test")
 
     def _score(self, batch: Batch, part: str) -> None:
-        logits = self._ask_student(batch).logits.float()
+        logits = full(self._ask_student(batch).logits)
+        if logits.dtype == torch.float64:
+            self.loss.set_dtype(torch.float64)
         self.loss.update(F.cross_entropy(logits, batch.label, reduction="none"))
         self.acc1.update(logits, batch.label)
         self.log_dict({f"{part}/loss": self.loss, f"{part}/acc1": self.acc1}, on_step=False, on_epoch=True)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        optimizer = self.recipe.optimizer([*self.student.parameters(), *self.distiller.parameters()])
+        # Under automatic mixed precision Lightning can't clip the gradients of a fused optimizer.
+        trainer = self._trainer
+        clipped = trainer is not None and trainer.gradient_clip_val and "mixed" in str(trainer.precision)
+        parameters = [*self.student.parameters(), *self.distiller.parameters()]
+        optimizer = self.recipe.optimizer(parameters, fused=not clipped)
         return {"optimizer": optimizer, "lr_scheduler": self.recipe.scheduler(optimizer, self.epochs)}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -142,3 +153,25 @@ class Learner(LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         torch.set_rng_state(checkpoint["rng"])
         self.means = checkpoint["means"]
+
+
+def _label(term: str) -> str:
+    """Under which name a term's mean is kept and logged, apart from the learner's own two."""
+    return f"term/{term}" if term in ("loss", "task") else term
+
+
+def _check_loader(loaders: Any, most: int = 1) -> None:
+    """Check that there is one loader.
+
+    Args:
+        loaders: what Lightning was given.
+        most: so many in a list it takes for one.
+
+    Raises:
+        UserError: there are several, or a list of batches, which Lightning takes for several loaders.
+    """
+    if isinstance(loaders, list | tuple | dict) and len(loaders) > most:
+        raise UserError(
+            f"a learner takes one loader of batches, got a {type(loaders).__name__} of {len(loaders)}, which Lightning "
+            "takes for that many loaders; give a DataLoader, or any object whose __iter__ yields the batches"
+        )

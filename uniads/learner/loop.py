@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.plugins.environments import LightningEnvironment
 
 from uniads.data.base import Data
 from uniads.learner.learner import Learner
@@ -46,6 +47,9 @@ def build_quiet_trainer(settings: TrainerSettings, **more: Any) -> Trainer:
 
 def _build_trainer(settings: TrainerSettings, **more: Any) -> Trainer:
     hush()  # Lightning sets the level of its notices when it is imported, after the command has set it
+    if settings.facts.get("plugins") is None:
+        # A training is one process, whatever a cluster's variables, such as SLURM_NTASKS, say of the job around it.
+        more = {"plugins": LightningEnvironment(), **more}
     return settings.trainer(**more)
 
 

@@ -86,8 +86,12 @@ def _find_last(
         teacher = _find_last(settings, data, before, watcher).network
         pl.seed_everything(seed, verbose=False)
         student = build_network(model, images)
-        distiller.adapt(context_for(student, teacher, images, recipe.batch_size, lambda: build_network(model, images)))
-        return Learner(student, distiller, recipe, recipe.epochs, images.num_classes, Frozen(teacher))
+        layout = settings.memory_format
+        distiller.adapt(
+            context_for(student, teacher, images, recipe.batch_size, lambda: build_network(model, images), layout)
+        )
+        frozen = Frozen(teacher, memory_format=layout)
+        return Learner(student, distiller, recipe, recipe.epochs, images.num_classes, frozen, layout)
 
     key = teaching_key(settings, assistants)
     return load_or_train_network(settings, model, key, data, build_learner, recipe.epochs, watcher)

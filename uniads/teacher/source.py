@@ -42,7 +42,7 @@ def build_source(
     if dtype == torch.float32:
         flops = teacher_flops(teacher.network, (data.channels, *data.size)) * len(loader.index) * epochs
     mode = compile_mode("teacher.compile", settings.teacher.compile, device, epochs * len(loader), flops)
-    frozen = Frozen(teacher.network, dtype, mode)
+    frozen = Frozen(teacher.network, dtype, mode, settings.memory_format)
     if store.directory is None:
         return frozen
     count = len(knowledge.features)
@@ -102,4 +102,6 @@ def batches_key(settings: TrainingSettings, teacher: Teacher) -> str:
     contents = hash_file(teacher.file) if teacher.file.is_file() else str(teacher.file)
     parts = [settings.data.key, str(settings.recipe.batch_size), teacher.model.key, contents]
     how = [str(answer_dtype(settings)), str(settings.teacher.compile), str(settings.store.dtype)]
+    if settings.memory_format != AUTO:
+        how.append(settings.memory_format)
     return sha256("\n".join(parts + how).encode()).hexdigest()[:12]

@@ -125,7 +125,10 @@ def load_or_train(settings: TrainingSettings, data: Data, watcher: TeacherWatche
     def build_learner(images: Data) -> Learner:
         pl.seed_everything(teacher.seed, verbose=False)
         student = build_network(model, images)
-        return Learner(student, Composed(task=1.0), teacher.recipe, teacher.recipe.epochs, images.num_classes)
+        return Learner(
+            student, Composed(task=1.0), teacher.recipe, teacher.recipe.epochs, images.num_classes,
+            memory_format=settings.memory_format,
+        )  # fmt: skip
 
     key = teacher_key(settings)
     return load_or_train_network(settings, model, key, data, build_learner, teacher.stop_epoch, watcher)
@@ -242,7 +245,8 @@ def with_accuracy(teacher: Teacher, settings: TrainingSettings, data: Data) -> T
 def measure_accuracy(teacher: Teacher, settings: TrainingSettings, data: Data) -> float:
     """The teacher's top-1 accuracy on the validation split, 0 to 1."""
     recipe = settings.teacher.recipe
-    learner = Learner(teacher.network, Composed(task=1.0), recipe, recipe.epochs, data.num_classes)
+    classes, layout = data.num_classes, settings.memory_format
+    learner = Learner(teacher.network, Composed(task=1.0), recipe, recipe.epochs, classes, memory_format=layout)
     return score(learner, data, "val", settings.trainer)["acc1"]
 
 

@@ -52,11 +52,13 @@ def build_parts(settings: TrainingSettings, watcher: TeacherWatcher | None = Non
     pl.seed_everything(settings.seed, verbose=False)
     model = settings.chosen_student
     student = build_network(model, data)
-    network = teacher.network if teacher else None
-    context = context_for(student, network, data, settings.recipe.batch_size, lambda: build_network(model, data))
+    network, layout = teacher.network if teacher else None, settings.memory_format
+    context = context_for(
+        student, network, data, settings.recipe.batch_size, lambda: build_network(model, data), layout
+    )
     distiller.adapt(context)
     source = build_source(settings, data, distiller, teacher, context.taught) if teacher else None
-    learner = Learner(student, distiller, settings.recipe, settings.schedule_epochs, data.num_classes, source)
+    learner = Learner(student, distiller, settings.recipe, settings.schedule_epochs, data.num_classes, source, layout)
     return Parts(data, student, distiller, learner, teacher)
 
 

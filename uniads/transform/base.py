@@ -26,6 +26,11 @@ class Transform(nn.Module, ABC):
     ranks: ClassVar[dict[int, int]] = {2: 2, 3: 3, 4: 4}
     simplex: ClassVar[tuple[int, ...] | None] = None
 
+    def keeps(self, rank: int) -> bool:
+        """Whether it leaves every tensor of this rank as it is, as the identity does."""
+        del rank
+        return False
+
     @final  # type: ignore[misc]  # torch declares forward as a variable
     def forward(self, x: Float[Tensor, "n *rest"]) -> Float[Tensor, "m *view"]:
         """T(x).

@@ -14,5 +14,8 @@ class Identity(Transform):
         tensor([[ 1., -2.]])
     """
 
+    def keeps(self, rank: int) -> bool:
+        return True
+
     def compute(self, x: Tensor) -> Tensor:
         return x

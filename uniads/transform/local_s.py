@@ -36,6 +36,9 @@ class LocalS(Transform):
             raise UserError(f"size must be 1 or more, got {size}; size=1 keeps the map")
         self.size = size
 
+    def keeps(self, rank: int) -> bool:
+        return self.size == 1
+
     def compute(self, x: Tensor) -> Tensor:
         height, width = x.shape[2:]
         padded = F.pad(x, (0, -width % self.size, 0, -height % self.size))

@@ -37,6 +37,9 @@ class ScaleR(Transform):
             raise UserError(f"size must be 1 or more, got {size}; size=1 keeps the map")
         self.size = size
 
+    def keeps(self, rank: int) -> bool:
+        return self.size == 1 or rank == 2
+
     def compute(self, x: Tensor) -> Tensor:
         if x.ndim == 2:
             return x
