@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
-from lightning_fabric.plugins.environments import LightningEnvironment
 
 from uniads.data.base import Data
 from uniads.learner.learner import Learner
