@@ -1,4 +1,4 @@
-"""Every kind of pixel becomes eight bits of red, green and blue by a stated rule, or is refused with its file and mode."""
+"""Every kind of pixel becomes red, green and blue of 8 bits by a stated rule, or is refused with its file and mode."""
 
 from pathlib import Path
 

@@ -36,7 +36,12 @@ def plan_teacher(settings: TrainingSettings, data: Data) -> list[Step]:
         return [Step("teacher", "nothing to train")]
     batches = settings.trainer.facts.get("limit_train_batches")
     limit = "" if batches is None else f" of trainer.limit_train_batches={batches}"
+    place = settings.teacher.directory.resolve()
     return [
-        Step("teacher", f"{model.name}, {epochs} epochs{limit}", epochs * time_teacher(settings, data, model))
+        Step(
+            "teacher",
+            f"{model.name}, {epochs} epochs{limit}, since {place} has none like it",
+            epochs * time_teacher(settings, data, model),
+        )
         for model, epochs in untrained
     ]
