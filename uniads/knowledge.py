@@ -82,9 +82,7 @@ def read_batch(batch: Any) -> Batch:
         raise UserError(f"{wanted}, got {got}; give a loader of such tuples, with a collate_fn that makes them")
     image, label, *index = batch
     if not isinstance(image, Tensor) or not image.is_floating_point() or image.ndim < 2:
-        raise UserError(
-            f"{wanted}, the images as one tensor of floats, got {_describe(image)}; convert and normalise it"
-        )
+        raise UserError(f"{wanted}, the images as one tensor of floats, got {_describe(image)}; normalise them")
     whole = isinstance(label, Tensor) and not (label.is_floating_point() or label.dtype == torch.bool)
     if not whole or label.shape != image.shape[:1]:
         raise UserError(

@@ -43,7 +43,7 @@ class TrainerSettings:
             one = asked in (1, "1") or (isinstance(asked, list | tuple) and len(asked) == 1)
             if not one and not (asked in ("auto", -1, "-1") and self.device.type == "cpu"):
                 raise UserError(
-                    f"trainer.{name} must be 1, got {asked!r}: a training runs on one device, and each of several would "
+                    f"trainer.{name} must be 1, got {asked!r}: a training runs on one device, each of several would "
                     "train on the same images; a search runs as many trainings at a time as there are devices"
                 )
 

@@ -102,7 +102,7 @@ def _known(node: Any, before: str) -> Iterator[str]:
 
 
 def parameters(target: str | None) -> tuple[dict[str, Any], str]:
-    """What a class or function takes, by name its annotation, with what else it takes: ``ANY``, ``OBJECTS`` or ``NONE``.
+    """What a class or function takes, by name its annotation, and what else: ``ANY``, ``OBJECTS`` or ``NONE``.
 
     A class that hands further keywords on, annotated ``Any``, takes those of the class above it.
     """

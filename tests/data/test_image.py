@@ -1,4 +1,4 @@
-"""Every kind of pixel becomes red, green and blue of 8 bits by a stated rule, or is refused with its file and mode."""
+"""Every kind of pixel becomes eight bits of three colours by a stated rule, or is refused with its file and mode."""
 
 from pathlib import Path
 
@@ -45,8 +45,8 @@ RED, CLEAR = (200, 10, 20), (200, 10, 20, 0)
     ("mode", "colour", "wanted"),
     [
         ("1", 1, [255] * 3), ("L", 77, [77] * 3), ("LA", (77, 0), [77] * 3), ("RGB", RED, [*RED]),
-        ("RGBA", CLEAR, [*RED]), ("P", 3, [5, 6, 7]), ("PA", (3, 0), [5, 6, 7]), ("CMYK", (0, 255, 255, 0), [255, 0, 0]),
-        ("YCbCr", (77, 128, 128), [77] * 3),
+        ("RGBA", CLEAR, [*RED]), ("P", 3, [5, 6, 7]), ("PA", (3, 0), [5, 6, 7]),
+        ("CMYK", (0, 255, 255, 0), [255, 0, 0]), ("YCbCr", (77, 128, 128), [77] * 3),
     ],
 )  # fmt: skip
 def test_transparency_is_left_out_and_palettes_are_looked_up(

@@ -59,13 +59,17 @@ def batch() -> Batch:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_asking_changes_no_bit_of_the_network(dtype: torch.dtype, batch: Batch) -> None:
     network = lived(Small()).train()
+    network.conv.weight.grad = torch.ones_like(network.conv.weight)
     before = {name: value.clone() for name, value in network.state_dict().items()}
     answer = Frozen(network, dtype)(batch, 0)
     assert {part.dtype for part in (*answer.features, answer.embedding, answer.logits)} == {torch.float32}
-    assert not network.training
+    assert all(module.training for module in network.modules())
+    assert all(weight.requires_grad for weight in network.parameters())
+    assert (network.conv.weight.grad == 1).all()
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    assert all(value.is_contiguous() for value in network.state_dict().values())
     close = 1e-5 if dtype == torch.float32 else 3e-2
-    wanted = network(batch.image).logits
+    wanted = network.eval()(batch.image).logits
     assert (answer.logits - wanted).abs().max() <= close * wanted.abs().max()
 
 

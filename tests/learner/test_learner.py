@@ -55,13 +55,13 @@ def teacher_of(parts: Parts) -> Network:
 def test_the_teacher_is_the_same_to_the_bit_after_train_mode_and_training(parts: Parts, tmp_path: Path) -> None:
     teacher = teacher_of(parts)
     before = state_of(teacher)
+    modes = [module.training for module in teacher.modules()]
     parts.learner.train()
-    assert not any(module.training for module in teacher.modules())
     student = state_of(parts.student)
     trainer(tmp_path).fit(parts.learner, parts.data.train(16))
     assert not same(parts.student, student), "nothing was trained"
     assert same(teacher, before)
-    assert not any(module.training for module in teacher.modules())
+    assert [module.training for module in teacher.modules()] == modes
     assert all(parameter.grad is None for parameter in teacher.parameters())
 
 
@@ -92,7 +92,7 @@ def test_the_loss_is_the_weighted_task_and_the_terms(parts: Parts) -> None:
     batch = next(iter(parts.data.train(16)))
     parts.learner.eval()
     step = parts.learner.training_step(batch, 0)
-    student, teacher = parts.student(batch.image), teacher_of(parts)(batch.image)
+    student, teacher = parts.student(batch.image), teacher_of(parts).eval()(batch.image)
     cross_entropy = -student.logits.log_softmax(1)[range(16), batch.label].mean()
     kl = F.kl_div(student.logits.log_softmax(1), teacher.logits.softmax(1), reduction="batchmean")
     wanted = (
@@ -138,7 +138,7 @@ def test_a_teacher_that_is_not_needed_is_not_asked() -> None:
     assert learner.training_step(batch, 0)["loss"].isfinite()
 
 
-def test_a_teacher_is_frozen_where_it_is(tmp_path: Path) -> None:
+def test_a_frozen_copy_answers_and_the_teacher_stays_as_it_is(tmp_path: Path) -> None:
     network = build("model", "resnet8", num_classes=10, in_channels=1).train()
     before = state_of(network)
     batch = Batch(torch.randn(4, 1, 8, 8), torch.arange(4), torch.arange(4))
@@ -146,7 +146,8 @@ def test_a_teacher_is_frozen_where_it_is(tmp_path: Path) -> None:
     assert not frozen(batch, 0).logits.requires_grad
     assert torch.equal(frozen(batch, 0).logits, frozen(batch, 7).logits)
     assert same(network, before)
-    assert not any(parameter.requires_grad for parameter in network.parameters())
+    assert network.training
+    assert all(parameter.requires_grad for parameter in network.parameters())
 
 
 @pytest.mark.parametrize(

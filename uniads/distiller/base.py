@@ -19,8 +19,8 @@ T = TypeVar("T")
 class Context:
     """What a distiller may need to know beside the batches; given once, before the training.
 
-    ``Context.of(student, teacher, image)`` makes one of two networks, ``Context.between(student, teacher)`` of what they
-    said; the fields that few distillers need are None unless given. A distiller that needs one of them says so.
+    ``Context.of(student, teacher, image)`` makes one of two networks, ``Context.between(student, teacher)`` of what
+    they said; the fields that few distillers need are None unless given. A distiller that needs one of them says so.
 
     Attributes:
         student: the network that is trained; None if only its knowledge is at hand.

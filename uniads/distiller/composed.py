@@ -76,9 +76,7 @@ class Composed(Distiller):
         if not isinstance(context, Context):
             context = Context.between(context, teacher)
         elif teacher is not None:
-            raise UserError(
-                "adapt takes a Context alone, or the knowledge of student and teacher; leave one of them out"
-            )
+            raise UserError("adapt takes a Context alone, or what student and teacher said; leave one out")
         for term in self.terms().values():
             if isinstance(term, Node):
                 term.adapt(context.student_knowledge, context.taught)

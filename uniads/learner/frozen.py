@@ -4,8 +4,10 @@ import os
 from collections.abc import Callable
 from copy import deepcopy
 from functools import cached_property, partial
+from getpass import getuser
 from logging import getLogger
 from shutil import which
+from tempfile import gettempdir
 from typing import Any
 
 import torch
@@ -28,8 +30,8 @@ class Frozen:
 
     It is no submodule of what holds it, so it gets into no optimizer and no checkpoint, and ``train()`` does not reach
     it. A copy answers, made when it is first asked: frozen, in eval mode, in the faster memory layout, on the batches'
-    device. The network itself stays as it is, bit for bit, where it is, in its mode, with its gradients. Folding batch norms
-    into convolutions would gain one part in a hundred and change the answers' bits, so it is left to the compiler.
+    device. The network itself stays as it is, bit for bit, where it is, in its mode, with its gradients. To fold batch
+    norms into convolutions would gain one part in a hundred and change the answers' bits: that is the compiler's.
 
     Args:
         network: returns Knowledge, or logits alone; not changed.
@@ -107,11 +109,21 @@ def can_compile() -> bool:
 
     A GPU's code is compiled by Triton, but what calls it is not: a C++ compiler is needed in any case.
     """
+    _name_cache()
     compilers = (os.environ.get("CXX", ""), "g++", "clang++", "c++", "cl")
     if any(which(compiler) for compiler in compilers if compiler):
         return True
     log.warning("there is no C++ compiler (g++, clang++, or the one that CXX names): nothing is compiled")
     return False
+
+
+def _name_cache() -> None:
+    """torch names the folder of what it compiled after the user; one whose name nobody knows goes by number."""
+    try:
+        getuser()
+    except (KeyError, OSError, ImportError):
+        number = os.getuid() if hasattr(os, "getuid") else 0
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", os.path.join(gettempdir(), f"torchinductor_{number}"))
 
 
 def fast_dtype(device: torch.device) -> torch.dtype:

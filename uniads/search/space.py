@@ -45,6 +45,8 @@ class SearchSpace:
         switches: Sequence[Switch] = (),
         seeded: Collection[str] = (),
     ) -> None:
+        for key, values in dimensions.items():
+            _refuse_range(key, values)
         self.dimensions = tuple(Dimension(key, tuple(values)) for key, values in dimensions.items())
         if not self.dimensions:
             raise UserError("the search space is empty; give it at least one key with two values")
@@ -144,3 +146,17 @@ class SearchSpace:
         """The point with the first value of every idle gene."""
         idle = self._idle_keys(point)
         return point | {dimension.key: dimension.values[0] for dimension in self.dimensions if dimension.key in idle}
+
+
+def _refuse_range(key: str, values: Sequence[Value]) -> None:
+    """Refuse a pair that looks like the ends of a range, of which two values would be left.
+
+    Raises:
+        UserError: it is a tuple of two numbers, one of them a float.
+    """
+    numbers = isinstance(values, tuple) and len(values) == 2 and all(type(value) in (int, float) for value in values)
+    if numbers and float in map(type, values):
+        raise UserError(
+            f"the space gives {key!r} the tuple {values}, which looks like a range, and a space lists values: write "
+            f"{[*values]} for these two alone, or all that may be taken, such as [0.0001, 0.001, 0.01, 0.1]"
+        )
