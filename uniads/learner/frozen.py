@@ -118,7 +118,7 @@ def can_compile() -> bool:
 
 
 def _name_cache() -> None:
-    """torch names the folder of what it compiled after the user; one whose name nobody knows goes by number."""
+    """Let torch name the folder of what it compiles by the number of a user whose name nobody knows."""
     try:
         getuser()
     except (KeyError, OSError, ImportError):
