@@ -55,3 +55,23 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A question with the known names that look like a name; empty where none does."""
     near = get_close_matches(name, list(known), n=3)
     return f"Did you mean {' or '.join(near)}?" if near else ""
+
+
+LONGEST = 500
+"""Signs of an error's first line that are kept."""
+
+
+def safe_text(error: BaseException) -> str:
+    """What an error says, in signs that any file and terminal takes; also where its own ``str`` fails."""
+    try:
+        text = str(error)[:100_000]
+    except BaseException as fault:  # an exception of anybody's, in whatever state
+        text = f"its message can't be shown: {type(fault).__name__}"
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says, without signs that can't be printed, and not too long; may be empty."""
+    first = next(iter(safe_text(error).strip().splitlines()), "")
+    plain = "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in first)
+    return plain if len(plain) <= LONGEST else f"{plain[:LONGEST]}..."

@@ -1,32 +1,32 @@
 """What a launcher runs for each trial: train, and leave the answer on disk, whatever becomes of the process."""
 
-import errno
-import os
 import signal
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, final
+from typing import final
 
 from hydra.errors import InstantiationException
 from omegaconf import DictConfig
 
+from uniads.bridge.machine import find_fault
+from uniads.bridge.process_state import restored_state
 from uniads.error import UserError
+from uniads.error import first_line as first_line_of
 from uniads.launcher.slip import Answer, Slip
 from uniads.launcher.worker import leave_with_parent
+from uniads.notice import listening
 from uniads.outcome import Outcome
-
-FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""Errors of a disk, a quota or a file that is full. They say nothing about the candidate."""
 
 
 @final
 @dataclass(frozen=True)
 class Job:
-    """Trains a candidate to its rung. It raises for nothing but Ctrl-C and a full disk.
+    """Trains a candidate to its rung. It raises for nothing but Ctrl-C and a fault of the machine.
 
     Of two processes that are given the same job, after a kill, the second waits and takes the answer of the first.
+    Whatever a training changes in its process is put back for the next one.
 
     Args:
         train: a function that other processes can import.
@@ -39,15 +39,18 @@ class Job:
 
         Raises:
             KeyboardInterrupt: on Ctrl-C.
-            OSError: the disk is full.
+            MachineError: a disk is full, or the machine fails in another way.
         """
         slip = Slip(Path(cfg.paths.run_dir), cfg.stop_epoch)
         slip.folder.mkdir(parents=True, exist_ok=True)
         leave_with_parent()
         with slip.lock:
-            if not slip.answer.exists():
+            if slip.find() is None:
                 slip.sign()
-                slip.write(self._answer(cfg, slip))
+                notes: list[str] = []
+                with listening(notes.append), restored_state():
+                    answer = self._answer(cfg, slip)
+                slip.write({**answer, **({"notes": notes} if notes else {})})
             slip.tidy()
 
     def _answer(self, cfg: DictConfig, slip: Slip) -> Answer:
@@ -61,27 +64,32 @@ class Job:
                 # Lightning turns Ctrl-C into an exit, and ignores further ones.
                 signal.signal(signal.SIGINT, signal.default_int_handler)
                 raise KeyboardInterrupt from error
-            if is_full(error):
+            if fault := find_fault(_unwrap(error), slip.folder.parent.parent):
                 # Without the original, which other processes may be unable to read.
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(slip.folder)) from None
-            slip.error.write_text(traceback.format_exc())
+                raise fault from None
+            slip.error.write_text(_format_trace(error), encoding="utf-8", errors="backslashreplace")
             return {"failed": first_line(error)}
+
+
+def _format_trace(error: BaseException) -> str:
+    """An error's stack trace, as far as it can be told."""
+    try:
+        return "".join(traceback.format_exception(error))[-1_000_000:]
+    except Exception:  # an exception of anybody's may fail to show itself
+        return first_line(error)
+
+
+def _unwrap(error: BaseException) -> BaseException:
+    """An error, or what Hydra wraps in its own."""
+    return error.__cause__ if isinstance(error, InstantiationException) and error.__cause__ else error
 
 
 def first_line(error: BaseException) -> str:
     """The first line of an error, or of what Hydra wraps in its own, as a row's reason."""
-    if isinstance(error, InstantiationException) and error.__cause__:
-        error = error.__cause__
+    error = _unwrap(error)
     if isinstance(error, SystemExit):
-        return f"the training left with exit code {error.code}"
-    first = (str(error).strip().splitlines() or [""])[0]
+        return f"the training left with exit code {str(error.code)[:20]}"
+    first = first_line_of(error)
     if isinstance(error, UserError) and first:
         return first
     return f"{type(error).__name__}: {first}" if first else f"the training raised {type(error).__name__}"
-
-
-def is_full(error: Any) -> bool:
-    """Whether an error means that a disk is full. Torch has no error of its own for it."""
-    if isinstance(error, OSError) and error.errno in FULL_DISK:
-        return True
-    return "PytorchStreamWriter failed writing" in str(error)

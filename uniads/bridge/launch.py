@@ -1,7 +1,9 @@
 """The only bridge between search and training: trials become Hydra jobs, and their answers trials."""
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +14,14 @@ from hydra.types import HydraContext, RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from uniads.bridge.job import Job, first_line, is_full
+from uniads.bridge.job import Job, first_line
+from uniads.bridge.machine import find_fault
 from uniads.bridge.reproduce import build_overrides, quote
-from uniads.error import FullDiskError
+from uniads.error import first_line as error_line
 from uniads.launcher.hydra_private import Composition, build_callbacks, job_error
 from uniads.launcher.pool import JobDiedError, PoolLauncher
-from uniads.launcher.slip import Slip
+from uniads.launcher.slip import Slip, set_aside
+from uniads.notice import notify
 from uniads.outcome import Outcome
 from uniads.search.trial import Trial
 
@@ -40,6 +44,7 @@ class Launch:
         data_seed: order and augmentation of the images, the same for all candidates.
         size: how much work a trial is, in any unit.
         train: what a job does; other processes have to be able to import it.
+        identity: of what the overrides don't tell, such as the contents of images and of the teacher's file.
     """
 
     loader: ConfigLoader
@@ -50,6 +55,7 @@ class Launch:
     data_seed: int
     size: Callable[[Trial], float]
     train: Callable[[DictConfig], Outcome]
+    identity: str = ""
     _launcher: Launcher | None = field(default=None, init=False, repr=False)
     _has_started: bool = field(default=False, init=False, repr=False)  # whether the launcher has started a job
 
@@ -69,11 +75,17 @@ class Launch:
 
         Raises:
             KeyboardInterrupt: on Ctrl-C; no job of the batch runs on.
-            FullDiskError: the disk is full. What was answered before is kept.
+            MachineError: a disk is full, or the machine fails in another way. What was answered before is kept.
         """
+        for trial in trials:
+            self._set_aside_other(trial)
         if fresh := self._find_unanswered(trials):
             for trial in fresh:
-                self._slip(trial).forget()
+                slip = self._slip(trial)
+                if slip.answer.exists():
+                    notify(f"{slip.answer} can't be read or is another candidate's: it counts as missing")
+                slip.forget()
+                slip.write_claim(self._key(trial))
             self._run(fresh)
         for trial in trials:
             yield self._read_answer(trial)
@@ -94,6 +106,20 @@ class Launch:
         """End worker processes that wait for more jobs."""
         if isinstance(self._launcher, PoolLauncher):
             self._launcher.close()
+
+    def _key(self, trial: Trial) -> str:
+        """A hash of all that decides what a candidate's folder holds."""
+        parts = [self.identity, *self.overrides, *trial.overrides, trial.seed, self.data_seed, self.epochs]
+        return sha256(json.dumps(parts, default=str).encode()).hexdigest()[:16]
+
+    def _set_aside_other(self, trial: Trial) -> None:
+        """Set the folder of another search's candidate aside, so that nothing in it is taken for this one's."""
+        slip = self._slip(trial)
+        if slip.claim not in (None, self._key(trial)):
+            other = set_aside(slip.folder)
+            notify(
+                f"{slip.folder} was another candidate's, of another search in this directory; it is {other.name} now"
+            )
 
     def _run(self, trials: Sequence[Trial]) -> None:
         """Launch a batch; a broken one is taken apart."""
@@ -126,30 +152,27 @@ class Launch:
                 self._slip(trial).kill()
             raise
         except BaseException as error:
-            self._raise_if_full(error)
+            self._raise_fault(error)
             return error
         finally:
             self._has_started = self._has_started or any(self._slip(trial).started.exists() for trial in trials)
         silent = [pair for pair in zip(ordered, returned, strict=True) if self._find_unanswered([pair[0]])]
         for _, job in silent:
-            self._raise_if_full(job_error(job))
+            self._raise_fault(job_error(job))
         if not self._has_started:
             return JobDiedError(explain(job_error(returned[0]) or NO_ANSWER))
         for trial, job in silent:
             self._fail(trial, job_error(job) or NO_ANSWER)
         return None
 
-    def _raise_if_full(self, error: Any) -> None:
-        """No candidate is to blame for a full disk.
+    def _raise_fault(self, error: Any) -> None:
+        """No candidate is to blame for the machine.
 
         Raises:
-            FullDiskError: the error says that it is full.
+            MachineError: the error tells of a fault of the machine.
         """
-        if is_full(error):
-            raise FullDiskError(
-                f"the disk of {self.directory} is full; free some space, then go on with the same command and "
-                f"hydra.run.dir={self.directory.parent}"
-            ) from error
+        if fault := find_fault(error, self.directory.parent):
+            raise fault from (error if isinstance(error, BaseException) and error is not fault else None)
 
     def _fail(self, trial: Trial, error: BaseException) -> None:
         slip = self._slip(trial)
@@ -183,21 +206,25 @@ class Launch:
         return Slip(self.directory / trial.candidate, trial.epochs)
 
     def _find_unanswered(self, trials: Sequence[Trial]) -> list[Trial]:
-        return [trial for trial in trials if not self._slip(trial).answer.exists()]
+        return [trial for trial in trials if self._slip(trial).find() is None]
 
     def _read_answer(self, trial: Trial) -> Trial:
-        answer = self._slip(trial).read()
-        if "failed" in answer:
-            return trial.failed(answer["failed"])
-        if answer["reason"]:
-            return trial.rejected(answer["reason"], answer["outcome"], answer["seconds"])
-        return trial.completed(answer["outcome"], answer["seconds"])
+        told = self._slip(trial).find()
+        if told is None:
+            return trial.failed(explain(NO_ANSWER))
+        for note in told.notes:
+            notify(f"{trial.candidate}: {note}")
+        if told.failed is not None:
+            return trial.failed(told.failed)
+        if told.reason:
+            return trial.rejected(told.reason, told.outcome, told.seconds)
+        return trial.completed(told.outcome, told.seconds)
 
 
 def explain(error: BaseException) -> str:
     """Why a trial failed whose job never answered."""
     if isinstance(error, JobDiedError):
-        return str(error)
+        return error_line(error)
     if "Timeout" in type(error).__name__:
         return "the job took longer than the launcher's time limit"
     return f"the job's process died: {first_line(error).partition('. ')[0]}"

@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from pathlib import Path
 from threading import Timer
 from typing import Any
 
@@ -19,7 +20,8 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from uniads import __version__
-from uniads.error import UserError, did_you_mean
+from uniads.command.notes import read_notes, restore_notes
+from uniads.error import DirectoryError, UserError, did_you_mean
 from uniads.learner.quiet import hush
 from uniads.options import conf_dir
 
@@ -65,11 +67,14 @@ def run_task(config_name: str, task: Task) -> None:
     Any other error is a mistake of this package: it is shown with its stack, and with how to report it.
     """
     errors: list[Exception] = []
+    notes = read_notes(sys.argv[1:])
 
     def run_once(cfg: DictConfig) -> None:
         try:
             task(cfg)
         except Exception as error:
+            if isinstance(error, DirectoryError):
+                restore_notes(Path(HydraConfig.get().runtime.output_dir), notes)
             # Of one run Hydra would print a line of its own first; in a multirun its launcher has to know.
             if HydraConfig.get().mode is not RunMode.RUN:
                 raise

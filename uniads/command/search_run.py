@@ -20,7 +20,9 @@ from uniads.command.train import train
 from uniads.data.base import Data
 from uniads.error import UserError
 from uniads.export import optuna
+from uniads.launcher.slip import set_aside
 from uniads.logger.wandb import SearchRun, describe_logging, search_run
+from uniads.notice import listening
 from uniads.outcome import Outcome
 from uniads.report.element import figure
 from uniads.report.search.cost import Amount, Cost, build_cost_table, describe_cost
@@ -40,6 +42,8 @@ from uniads.terminal.opening import (
 )
 from uniads.terminal.progress import ProgressWatcher
 from uniads.terminal.teaching import TeacherProgress
+from uniads.training.directory import find_other
+from uniads.training.identity import identify_training
 
 
 def run(settings: SearchSettings, loader: ConfigLoader, console: Console) -> None:
@@ -157,7 +161,7 @@ def run_search(setup: Setup, ledger: Ledger, wandb_run: SearchRun, console: Cons
     """Search with the ledger in the run directory; what it holds already is not trained again."""
     settings = setup.settings
     progress = ProgressWatcher(console, settings.schedule, settings.candidates, setup.launch.directory)
-    with progress.live():
+    with listening(lambda text: _print(console, [text])), progress.live():
         return search(
             setup.space,
             build_objective(setup),
@@ -181,6 +185,9 @@ def train_best(setup: Setup, best: Trial, console: Console) -> Outcome:
     directory = setup.settings.directory / "final"
     overrides = [*best.overrides, f"seed={best.seed}", "data.holdout=false", "test=true"]
     training = setup.training_settings(overrides, directory)
+    if reason := find_other(directory, identify_training(training), training.stop_epoch):
+        other = set_aside(directory)
+        _print(console, [f"{directory} {reason}, so it is {other.name} now, and {best.candidate} is trained anew"])
     directory.mkdir(parents=True, exist_ok=True)
     title = f"final training of {best.candidate}: {training.schedule_epochs} epochs on the whole training set"
     console.rule(title, align="left")

@@ -24,6 +24,8 @@ from uniads.search import Algorithm, Genome, Ledger, Measure, Objective, SearchS
 from uniads.search.account import fingerprint
 from uniads.search.replay.record import Record
 from uniads.settings import TrainingSettings
+from uniads.teacher.assistants import teaching_key
+from uniads.teacher.identity import hash_facts
 from uniads.training.parts import load_data
 
 
@@ -93,6 +95,7 @@ def build_setup(settings: SearchSettings, loader: ConfigLoader) -> Setup:
         training.data.facts["seed"],
         count_params_of,
         train_configured,
+        hash_facts(_describe_sources(settings, data)),
     )
     measures = _build_measures(settings, target, data.num_classes)
     algorithm = _build_algorithm(settings, space, warm_start, students, data)
@@ -150,6 +153,14 @@ def build_objective(setup: Setup) -> Objective:
     return Record.of(settings.ledger).replay(setup.space, setup.measures, settings.seed)
 
 
+def _describe_sources(settings: SearchSettings, data: Data) -> dict[str, str]:
+    """The images and the teacher by their contents; a replay has neither."""
+    if settings.ledger is not None:
+        return {}
+    training = settings.training
+    return {"teacher": teaching_key(training, training.teacher.assistants), "images": data.contents}
+
+
 def _build_fingerprint(setup: Setup) -> dict[str, Any]:
     """What makes this search this search."""
     settings = setup.settings
@@ -163,5 +174,6 @@ def _build_fingerprint(setup: Setup) -> dict[str, Any]:
         rung_epochs=[rung.epochs for rung in settings.schedule.rungs],
         data_seed=setup.launch.data_seed,
         overrides=list(setup.launch.overrides),
+        **_describe_sources(settings, setup.data),
         **{name: value for name, value in settings.facts.items() if name != "force"},
     )

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple, final
 
@@ -153,6 +154,18 @@ class Data(ABC):
                 "validate on; each class gives round(fraction * size), so raise the one that is too small"
             )
         return index
+
+    @cached_property
+    def contents(self) -> str:
+        """A short hash of what the training images are, wherever they lie: the same for the same images.
+
+        Of a set that reads its images while they are needed only the labels are hashed here; such a class says better
+        what its files are.
+        """
+        digest = sha256(self.label(train=True).cpu().contiguous().numpy().tobytes())
+        if type(self).loader is Data.loader:
+            digest.update(self._train.pixels.cpu().contiguous().numpy().data)
+        return digest.hexdigest()[:16]
 
     @property
     def channels(self) -> int:

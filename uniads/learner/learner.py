@@ -29,6 +29,7 @@ class Learner(LightningModule):
     ``val/acc1`` (0 to 1), and likewise ``test/``.
 
     Attributes:
+        epochs_done: whole epochs trained.
         means: of the last whole epoch, over its images: ``loss``, ``task`` and each weighted term by its name; of a
             term that is itself called ``loss`` or ``task`` by ``term/<name>``.
         graphs: whether the student is compiled as CUDA graphs. One belongs to one size of batch, and to record another
@@ -67,6 +68,7 @@ class Learner(LightningModule):
         self.loss = MeanMetric(nan_strategy="disable")  # a loss that is no number must show
         self.acc1 = MulticlassAccuracy(num_classes, average="micro")
         self.means: dict[str, float] = {}
+        self.epochs_done = 0
         self.graphs = False
         self._sums: dict[str, Tensor] = {}
         self._images = 0
@@ -93,6 +95,12 @@ class Learner(LightningModule):
         self.distiller.set_epoch(self.current_epoch, self.epochs)
 
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+        try:
+            return self._train_on(batch)
+        except StopIteration as error:  # which Lightning would take for the end of the data
+            raise RuntimeError("a part of the training raised StopIteration") from error
+
+    def _train_on(self, batch: Batch) -> dict[str, Tensor]:
         # First the teacher: while the student waits for its backward pass, torch would record a graph of the teacher
         # anew at every call, and a store may ask for a whole epoch here.
         teacher = self._ask_teacher(batch)
@@ -123,6 +131,7 @@ class Learner(LightningModule):
     def on_train_epoch_end(self) -> None:
         self.means = {name: float(value / self._images) for name, value in self._sums.items()}
         self.log_dict({f"train/{name}": value for name, value in self.means.items()})
+        self.epochs_done = self.current_epoch + 1
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         self._score(batch, "val")
@@ -131,7 +140,10 @@ class Learner(LightningModule):
         self._score(batch, "test")
 
     def _score(self, batch: Batch, part: str) -> None:
-        logits = full(self._ask_student(batch).logits)
+        try:
+            logits = full(self._ask_student(batch).logits)
+        except StopIteration as error:
+            raise RuntimeError("the student raised StopIteration") from error
         if logits.dtype == torch.float64:
             self.loss.set_dtype(torch.float64)
         self.loss.update(F.cross_entropy(logits, batch.label, reduction="none"))
@@ -149,10 +161,12 @@ class Learner(LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["rng"] = torch.get_rng_state()
         checkpoint["means"] = self.means
+        checkpoint["epochs"] = self.epochs_done
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         torch.set_rng_state(checkpoint["rng"])
         self.means = checkpoint["means"]
+        self.epochs_done = checkpoint["epochs"]
 
 
 def _label(term: str) -> str:

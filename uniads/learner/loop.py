@@ -3,17 +3,17 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from pytorch_lightning import Callback, Trainer
-from pytorch_lightning.callbacks import ModelCheckpoint
 
 from uniads.data.base import Data
+from uniads.learner.kept import KeepBest, Kept, Sign, read_kept
 from uniads.learner.learner import Learner
 from uniads.learner.quiet import hush
+from uniads.notice import notify
 from uniads.settings import TrainerSettings
 
 EVAL_BATCH = 256
@@ -69,26 +69,27 @@ def train_quietly(
     data: Data,
     settings: TrainerSettings,
     stop_epoch: int,
-    checkpoint: Path | None,
+    kept: Kept | None,
     callbacks: Sequence[Callback],
 ) -> Trained:
-    """Train to ``stop_epoch`` with one validation at the end, going on from ``checkpoint`` if it exists.
+    """Train to ``stop_epoch`` with one validation at the end, going on from ``kept`` if that is there.
 
     Args:
         learner: its student and adapters are trained in place.
         data: images.
         settings: of the trainer.
         stop_epoch: epochs in all, those before the checkpoint included.
-        checkpoint: read at the start and replaced at the end; None to keep nothing.
+        kept: the checkpoint that is read at the start and replaced at the end; None to keep nothing.
         callbacks: such as the rejection of hopeless trainings.
     """
-    trainer = build_quiet_trainer(settings, max_epochs=stop_epoch, limit_val_batches=0, callbacks=list(callbacks))
-    start = checkpoint if checkpoint and checkpoint.exists() else None
+    signs = [Sign(kept.facts)] if kept else []
+    trainer = build_quiet_trainer(settings, max_epochs=stop_epoch, limit_val_batches=0, callbacks=[*callbacks, *signs])
+    start = kept.find(stop_epoch) if kept else None
     trainer.fit(learner, data.train(learner.recipe.batch_size, settings.device), ckpt_path=start)
-    if checkpoint:
-        partial = checkpoint.with_suffix(".part")
+    if kept:
+        partial = kept.file.with_suffix(".part")
         trainer.save_checkpoint(partial)
-        os.replace(partial, checkpoint)
+        os.replace(partial, kept.file)
     trainer.limit_val_batches = 1.0  # the same trainer scores: to make another one takes as long as a short epoch
     val = score(learner, data, "val", settings, trainer) if data.holdout else {}
     acc1 = val.get("acc1")
@@ -100,38 +101,42 @@ def train_visibly(
     data: Data,
     settings: TrainerSettings,
     stop_epoch: int,
-    directory: Path,
+    kept: Kept,
     callbacks: Sequence[Callback],
     logger: Any,
 ) -> Trained:
     """Train to ``stop_epoch``, validate and keep the last and the best student after every epoch.
 
-    Going on from ``directory/last.ckpt`` if it exists. Without a validation split no epoch is the best.
+    Going on from ``kept``, if that is there. Without a validation split no epoch is the best; with one, the best
+    epoch's checkpoint stands beside the last one's, and both are there or none counts.
     """
-    keep = ModelCheckpoint(
-        directory, filename="best", monitor="val/acc1" if data.holdout else None, mode="max", save_last=True,
-        enable_version_counter=False,
-    )  # fmt: skip
-    device = settings.device
-    trainer = _build_trainer(settings, max_epochs=stop_epoch, logger=logger, callbacks=[*callbacks, keep])
-    last = directory / "last.ckpt"
+    device, directory = settings.device, kept.file.parent
+    keep = KeepBest(directory, "val/acc1" if data.holdout else None)
+    best = Kept(directory / "best.ckpt", kept.facts)
+    start = kept.find(stop_epoch)
+    if start and data.holdout and best.find(stop_epoch) is None:
+        if not best.file.exists():
+            notify(f"{best.file} is missing, which {start} needs, so the training begins anew")
+        start = None
+    callbacks = [*callbacks, keep, Sign(kept.facts)]
+    trainer = _build_trainer(settings, max_epochs=stop_epoch, logger=logger, callbacks=callbacks)
     trainer.fit(
         learner,
         data.train(learner.recipe.batch_size, device),
         data.val(EVAL_BATCH, device) if data.holdout else None,
-        ckpt_path=last if last.exists() else None,
+        ckpt_path=start,
     )
     if not data.holdout:
         return Trained(learner.means.get("loss"))
     val = score(learner, data, "val", settings)
-    kept = torch.load(keep.best_model_path, map_location="cpu", weights_only=False)
-    best = {k.removeprefix("student."): v for k, v in kept["state_dict"].items() if k.startswith("student.")}
+    found = read_kept(best.file)
+    weights = {k.removeprefix("student."): v for k, v in found["state_dict"].items() if k.startswith("student.")}
     top = keep.best_model_score
     return Trained(
         learner.means.get("loss"),
         val["loss"],
         val["acc1"],
         float(top) if top is not None else None,
-        kept["epoch"] + 1,
-        best,
+        found["epochs"],
+        weights,
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from pickle import UnpicklingError
 from struct import error as StructError
 from typing import Any, TypeGuard
+from zipfile import BadZipFile, ZipFile
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 from uniads.error import DamagedFileError, MissingFileError, UserError
 from uniads.model.weights import check_fit, hash_contents, load
 
-__all__ = ["check_fit", "hash_contents", "load", "read", "read_plain", "save"]
+__all__ = ["DAMAGED", "check_fit", "hash_contents", "is_whole", "load", "read", "read_plain", "save"]
 
 CONVERT = (
     "python -c \"import torch; f = torch.load(FILE, weights_only=False, map_location='cpu'); "
@@ -30,9 +31,9 @@ OWN = "uniads"
 """The entry of a Lightning checkpoint with the facts about its student."""
 DAMAGED = (
     RuntimeError, EOFError, OSError, LookupError, ValueError, TypeError, AttributeError, AssertionError, StructError,
-    OverflowError, MemoryError, RecursionError, NotImplementedError, zlib.error,
+    OverflowError, MemoryError, RecursionError, NotImplementedError, zlib.error, UnpicklingError,
 )  # fmt: skip
-"""What ``torch.load`` raises on files whose bytes were cut or changed, beside ``UnpicklingError``."""
+"""What ``torch.load`` raises on files whose bytes were cut or changed."""
 
 
 def save(network: nn.Module, file: Path, **facts: Any) -> None:
@@ -104,6 +105,15 @@ def read_plain(file: Path) -> Any:
         ) from None
     except DAMAGED as error:
         raise DamagedFileError(f"{file} is no whole checkpoint ({_first_line(error)}); fetch or make it anew") from None
+
+
+def is_whole(file: Path) -> bool:
+    """Whether every byte of a file of torch is as it was written, by the checksums in it."""
+    try:
+        with ZipFile(file) as archive:
+            return archive.testzip() is None
+    except (BadZipFile, *DAMAGED):
+        return False
 
 
 def _own_facts(facts: Mapping[str, Any]) -> dict[str, Any]:

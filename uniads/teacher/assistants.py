@@ -11,6 +11,7 @@ its learning rate never takes the first of its three values. Here every step is 
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
 
@@ -24,13 +25,14 @@ from uniads.learner.learner import Learner
 from uniads.model import checkpoint
 from uniads.model.base import Network
 from uniads.settings import TrainingSettings
+from uniads.teacher.identity import hash_facts
 from uniads.teacher.training import (
     Teacher,
     build_network,
-    hash_facts,
     load_or_train,
     load_or_train_network,
     stored_file,
+    teacher_facts,
     teacher_key,
     training_facts,
 )
@@ -106,6 +108,19 @@ def teaching_key(settings: TrainingSettings, assistants: Sequence[Blueprint[Netw
     facts = training_facts(settings, model)
     lesson = dict(settings.teacher.distiller.facts)
     return hash_facts({**facts, "distiller": lesson, "teacher": teaching_key(settings, before)})
+
+
+def teaching_facts(settings: TrainingSettings, assistants: Sequence[Blueprint[Network]]) -> dict[str, Any]:
+    """What ``teaching_key`` is a hash of, as plain values; known before a teacher is trained."""
+    if not assistants:
+        file = settings.teacher.checkpoint
+        if file is None:
+            return teacher_facts(settings)
+        return {"model": dict(settings.teacher.chosen_model.facts), "checkpoint": hash_file(file)}
+    *before, model = assistants
+    lesson = dict(settings.teacher.distiller.facts)
+    teacher = teaching_facts(settings, before)
+    return {**training_facts(settings, model), "distiller": lesson, "teacher": teacher}
 
 
 def hash_file(file: Path) -> str:

@@ -15,6 +15,7 @@ from uniads.model.base import Network
 from uniads.model.flops import forward_flops
 from uniads.settings import TrainingSettings
 from uniads.teacher.assistants import hash_file
+from uniads.teacher.identity import data_facts, hash_facts
 from uniads.teacher.store import AUTO, DTYPES, TeacherStore, storable_taps
 from uniads.teacher.training import Teacher
 
@@ -100,7 +101,8 @@ def teacher_flops(network: Network, shape: tuple[int, ...]) -> int:
 def batches_key(settings: TrainingSettings, teacher: Teacher) -> str:
     """A short hash of all that decides what a teacher is shown, which teacher it is, and how it is asked."""
     contents = hash_file(teacher.file) if teacher.file.is_file() else str(teacher.file)
-    parts = [settings.data.key, str(settings.recipe.batch_size), teacher.model.key, contents]
+    images = hash_facts(data_facts(settings))
+    parts = [images, str(settings.recipe.batch_size), teacher.model.key, contents]
     how = [str(answer_dtype(settings)), str(settings.teacher.compile), str(settings.store.dtype)]
     if settings.memory_format != AUTO:
         how.append(settings.memory_format)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import final
 
@@ -13,6 +14,8 @@ from uniads.data.loader import Loader
 from uniads.error import UserError
 from uniads.knowledge import Batch, Knowledge
 from uniads.learner.frozen import TeacherSource
+from uniads.model.checkpoint import DAMAGED, is_whole
+from uniads.notice import notify
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 AUTO = "auto"
@@ -137,11 +140,29 @@ class TeacherStore:
     def _read(self, view: int) -> dict[str, Tensor]:
         self.directory.mkdir(parents=True, exist_ok=True)
         with FileLock(self.directory / f"view-{view:04d}.lock"):
-            missing = [part for part in self.parts if not self._file(view, part).exists()]
+            known = {part: found for part in self.parts if (found := self._open(view, part)) is not None}
+            missing = [part for part in self.parts if part not in known]
             if missing:
                 self._write(view, self._compute(view, missing))
-        known = {part: torch.load(self._file(view, part), mmap=True, weights_only=True) for part in self.parts}
-        return {part: value.to(self._device) for part, value in known.items()}
+                known |= {part: self._load(view, part) for part in missing}
+        return {part: known[part].to(self._device) for part in self.parts}
+
+    def _open(self, view: int, part: str) -> Tensor | None:
+        """A stored part; None if there is none, or its file is damaged, which is said."""
+        file = self._file(view, part)
+        if not file.exists():
+            return None
+        if is_whole(file):
+            with suppress(*DAMAGED):
+                value = self._load(view, part)
+                if isinstance(value, Tensor) and len(value) == len(self.loader.index) and value.is_floating_point():
+                    return value
+        notify(f"{file} is damaged, so the teacher is asked again")
+        return None
+
+    def _load(self, view: int, part: str) -> Tensor:
+        value: Tensor = torch.load(self._file(view, part), mmap=True, weights_only=True)
+        return value
 
     def _write(self, view: int, known: dict[str, Tensor]) -> None:
         for part, value in known.items():

@@ -1,11 +1,9 @@
 """Teachers: loaded from a file, or trained on first use and stored under a key that names data, model and recipe."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,8 @@ from uniads.blueprint import Blueprint
 from uniads.callback.epochs import KeepEpochs, TellEpochs
 from uniads.data.base import Data
 from uniads.distiller.composed import Composed
-from uniads.error import UserError
+from uniads.error import DamagedFileError, UserError
+from uniads.learner.kept import Kept
 from uniads.learner.learner import Learner
 from uniads.learner.loop import EVAL_BATCH, score, train_quietly
 from uniads.model import checkpoint, torchvision
@@ -24,6 +23,7 @@ from uniads.model.base import Network
 from uniads.model.published import IMAGENET, PUBLISHED
 from uniads.options import option_facts
 from uniads.settings import TrainingSettings
+from uniads.teacher.identity import data_facts, hash_facts, recipe_facts
 from uniads.teacher.watcher import TeacherWatcher
 
 DECIDING = (
@@ -31,7 +31,7 @@ DECIDING = (
     "gradient_clip_val", "gradient_clip_algorithm",
 )  # fmt: skip
 """Settings of the trainer that a teacher's weights depend on, beside its recipe."""
-INDIFFERENT = ("root", "download", "seed", "holdout", "views")
+INDIFFERENT = ("seed", "holdout", "views")
 """Settings of the data that do not touch a teacher: it has a seed of its own and never sees the validation split."""
 TORCHVISION = "uniads.model.torchvision.torchvision"
 
@@ -64,35 +64,34 @@ def build_network(model: Blueprint[Network], data: Data) -> Network:
 
 def teacher_key(settings: TrainingSettings) -> str:
     """A short hash of everything that a stored teacher's weights depend on."""
+    return hash_facts(teacher_facts(settings))
+
+
+def teacher_facts(settings: TrainingSettings) -> dict[str, Any]:
+    """Everything that a stored teacher's weights depend on, as plain values."""
     teacher = settings.teacher
     facts = training_facts(settings, teacher.chosen_model)
     if teacher.stop_epoch != teacher.recipe.epochs:
         facts["stop_epoch"] = teacher.stop_epoch
-    return hash_facts(facts)
+    return facts
 
 
 def training_facts(settings: TrainingSettings, model: Blueprint[Network]) -> dict[str, Any]:
     """Everything that the weights of a teacher or an assistant depend on, as plain values.
 
-    Of the trainer's settings those count that decide how much the network is trained, and with which gradients. Those
-    that only round differently, such as its precision, do not.
+    Of the data their contents count, not their place. Of the trainer's settings those count that decide how much the
+    network is trained, and with which gradients. Those that only round differently, such as its precision, do not.
     """
-    recipe = settings.teacher.recipe
     facts: dict[str, Any] = {
         "model": dict(model.facts),
-        "recipe": {"class": f"{type(recipe).__module__}.{type(recipe).__qualname__}", **asdict(recipe)},
-        "data": {name: value for name, value in settings.data.facts.items() if name not in INDIFFERENT},
+        "recipe": recipe_facts(settings.teacher.recipe),
+        "data": data_facts(settings, INDIFFERENT),
         "seed": settings.teacher.seed,
     }
     trainer = settings.trainer.facts
     if deciding := {name: value for name in DECIDING if (value := trainer.get(name)) is not None}:
         facts["trainer"] = deciding
     return facts
-
-
-def hash_facts(facts: Mapping[str, Any]) -> str:
-    """A short hash of plain values."""
-    return sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def load_or_train(settings: TrainingSettings, data: Data, watcher: TeacherWatcher | None = None) -> Teacher:
@@ -180,10 +179,16 @@ def load_or_train_network(
                     f"the teacher has no weights: nothing is stored at {file} and teacher.train is false; "
                     "give teacher.checkpoint=FILE, or let it be trained with teacher.train=true"
                 )
-            _train(settings, model, build_learner, file, stop_epoch, watcher)
+            _train(settings, model, build_learner, file, key, stop_epoch, watcher)
         stored = checkpoint.read(file)
+    accuracy = stored.get("val_acc1")
+    if stored.get("key", key) != key or not isinstance(accuracy, float) or not 0 <= accuracy <= 1:
+        raise DamagedFileError(
+            f"{file} is not the teacher that was stored under this name; remove it, so that it is trained again, or "
+            "restore it from a copy"
+        )
     checkpoint.load(network, stored["model"], str(file))
-    return Teacher(network, model, file, float(stored["val_acc1"]), fresh)
+    return Teacher(network, model, file, accuracy, fresh)
 
 
 @contextmanager
@@ -206,21 +211,22 @@ def _train(
     model: Blueprint[Network],
     build_learner: Callable[[Data], Learner],
     file: Path,
+    key: str,
     stop_epoch: int,
     watcher: TeacherWatcher,
 ) -> None:
     """Train a teacher on the training images that are not held out, and store it.
 
-    A checkpoint after every epoch stands beside the file until it is stored; a killed training goes on from it. The
-    file's name holds the key of all that the weights depend on, so the checkpoint can be no other training's.
+    A checkpoint after every epoch stands beside the file until it is stored; a killed training goes on from it. Both
+    hold the key of all that the weights depend on, so that no other training's checkpoint is gone on with.
     """
     data = settings.data(holdout=True, views=None, seed=settings.teacher.seed)
     learner = build_learner(data)
-    kept = file.with_suffix(".ckpt")
+    kept = Kept(file.with_suffix(".ckpt"), {"identity": {"key": key}})
     images = data.val(EVAL_BATCH, settings.trainer.device)
     telling = TellEpochs(images, partial(watcher.start, model.name, stop_epoch), watcher.epoch)
     try:
-        trained = train_quietly(learner, data, settings.trainer, stop_epoch, kept, [KeepEpochs(kept), telling])
+        trained = train_quietly(learner, data, settings.trainer, stop_epoch, kept, [KeepEpochs(kept.file), telling])
     finally:
         watcher.finish()
     checkpoint.save(
@@ -231,8 +237,9 @@ def _train(
         in_channels=data.channels,
         val_acc1=trained.val_acc1,
         val_loss=trained.val_loss,
+        key=key,
     )
-    kept.unlink()
+    kept.file.unlink(missing_ok=True)
 
 
 def with_accuracy(teacher: Teacher, settings: TrainingSettings, data: Data) -> Teacher:

@@ -4,12 +4,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from shutil import rmtree
 from time import perf_counter
+from typing import Any
 
 import torch
 
 from uniads.callback.rejection import RejectedError, RejectHopeless
+from uniads.data.base import Data
 from uniads.distiller.context import example
 from uniads.learner.frozen import GRAPHS, can_compile
+from uniads.learner.kept import IDENTITY, Kept
 from uniads.learner.loop import Trained, score, train_quietly, train_visibly
 from uniads.model import checkpoint
 from uniads.model.base import count_params
@@ -18,6 +21,8 @@ from uniads.outcome import Outcome
 from uniads.settings import TrainingSettings
 from uniads.teacher.source import compile_mode, teacher_flops
 from uniads.teacher.watcher import TeacherWatcher
+from uniads.training.directory import LAST, check_directory
+from uniads.training.identity import identify_training
 from uniads.training.parts import Parts, build_parts
 
 
@@ -38,9 +43,12 @@ def fit(
         watcher: observes the training of a teacher, where there is none yet.
 
     Raises:
+        DirectoryError: the directory holds another training; nothing in it was changed.
         UserError: it can't be trained like that; the message says which value is at fault.
     """
     begin = perf_counter()
+    if not settings.trial:
+        check_directory(settings)
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
     # Forget what earlier trainings of this process compiled: torch compiles at most eight networks of a class, and
@@ -87,11 +95,30 @@ def _train(settings: TrainingSettings, parts: Parts) -> Trained:
     """
     rejection = RejectHopeless(parts.data.num_classes, settings.chance)
     shared = (parts.learner, parts.data, settings.trainer, settings.stop_epoch)
+    kept = Kept(settings.directory / LAST, describe_student(settings, parts.data))
     if settings.trial:
-        return train_quietly(*shared, settings.directory / "last.ckpt", [rejection])
+        return train_quietly(*shared, kept, [rejection])
     callbacks = [callback() for callback in settings.callbacks]
     logger = settings.logger() if settings.logger else False
-    return train_visibly(*shared, settings.directory, [rejection, *callbacks], logger)
+    return train_visibly(*shared, kept, [rejection, *callbacks], logger)
+
+
+def describe_student(settings: TrainingSettings, data: Data) -> dict[str, Any]:
+    """Facts about a student that its files hold: what it is, what it was trained on, and what else decided."""
+    classes = getattr(data, "classes", None)
+    return {
+        "config": dict(settings.chosen_student.facts),
+        "num_classes": data.num_classes,
+        "in_channels": data.channels,
+        "data": {
+            "name": settings.data.name,
+            "mean": [float(value) for value in data.mean],
+            "std": [float(value) for value in data.std],
+            "size": [int(value) for value in data.size],
+            "classes": [str(name) for name in classes] if isinstance(classes, list | tuple) else None,
+        },
+        IDENTITY: identify_training(settings),
+    }
 
 
 def _compile_student(settings: TrainingSettings, parts: Parts) -> None:
@@ -119,11 +146,7 @@ def _measure_untrained(parts: Parts) -> Outcome:
 
 def _export_students(settings: TrainingSettings, parts: Parts, trained: Trained) -> tuple[float | None, float | None]:
     """Write the students of the last and the best epoch, and read the test set, once; returns their accuracies."""
-    facts = {
-        "config": dict(settings.chosen_student.facts),
-        "num_classes": parts.data.num_classes,
-        "in_channels": parts.data.channels,
-    }
+    facts = describe_student(settings, parts.data) | {"epochs": settings.stop_epoch}
     checkpoint.save(parts.student, settings.directory / "student.pt", epoch="last", **facts)
     last = _test(settings, parts)
     if trained.best is None:

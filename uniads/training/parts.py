@@ -14,9 +14,12 @@ from uniads.learner.learner import Learner
 from uniads.model.base import Network
 from uniads.settings import TrainingSettings
 from uniads.teacher.assistants import find_teacher, teaching_key
+from uniads.teacher.identity import load_data
 from uniads.teacher.source import build_source, compile_mode
 from uniads.teacher.training import Teacher, build_network, with_accuracy
 from uniads.teacher.watcher import TeacherWatcher
+
+__all__ = ["Parts", "build_parts", "load_data"]
 
 
 class Parts(NamedTuple):
@@ -27,11 +30,6 @@ class Parts(NamedTuple):
     distiller: Distiller
     learner: Learner
     teacher: Teacher | None
-
-
-def load_data(settings: TrainingSettings) -> Data:
-    """The data set; read once a process and shared by its trainings."""
-    return shared.get("data", settings.data.key, settings.data, size=4)
 
 
 def build_parts(settings: TrainingSettings, watcher: TeacherWatcher | None = None) -> Parts:

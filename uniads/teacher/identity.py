@@ -1,0 +1,41 @@
+"""What weights depend on, as plain values: the data by what they are, not by where they lie."""
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import asdict
+from hashlib import sha256
+from typing import Any
+
+from uniads.cache import shared
+from uniads.data.base import Data
+from uniads.recipe import Recipe
+from uniads.settings import TrainingSettings
+
+PLACES = ("root", "folder", "download", "workers")
+"""Settings of the data that say where images lie and how they are fetched; their contents stand in place of them."""
+
+
+def load_data(settings: TrainingSettings) -> Data:
+    """The data set; read once a process and shared by its trainings."""
+    return shared.get("data", settings.data.key, settings.data, size=4)
+
+
+def data_facts(settings: TrainingSettings, indifferent: Collection[str] = ()) -> dict[str, Any]:
+    """What the images of a training depend on.
+
+    Args:
+        settings: of the training.
+        indifferent: further settings of the data that do not count.
+    """
+    own = {name: value for name, value in settings.data.facts.items() if name not in (*PLACES, *indifferent)}
+    return {**own, "contents": load_data(settings).contents}
+
+
+def recipe_facts(recipe: Recipe) -> dict[str, Any]:
+    """A recipe with its class."""
+    return {"class": f"{type(recipe).__module__}.{type(recipe).__qualname__}", **asdict(recipe)}
+
+
+def hash_facts(facts: Mapping[str, Any]) -> str:
+    """A short hash of plain values."""
+    return sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:12]
