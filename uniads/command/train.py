@@ -10,6 +10,7 @@ from uniads.bridge.training_settings import training_settings
 from uniads.error import UserError
 from uniads.outcome import Outcome
 from uniads.settings import TrainingSettings
+from uniads.terminal.console import build_console
 from uniads.terminal.opening import describe_answers, describe_data, describe_teacher
 from uniads.terminal.table import build_outcome_table
 from uniads.training.fit import fit
@@ -18,7 +19,7 @@ from uniads.training.parts import Parts, load_data
 
 def main(cfg: DictConfig) -> None:
     """Train one student."""
-    train(training_settings(cfg), Console())
+    train(training_settings(cfg), build_console())
 
 
 def train(settings: TrainingSettings, console: Console) -> Outcome:
