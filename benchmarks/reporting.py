@@ -11,8 +11,9 @@ from os import cpu_count
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
+
+from uniads.terminal.console import build_console
 
 PACKAGES = ("uniads", "torch", "pytorch-lightning", "hydra-core", "deap", "numpy")
 
@@ -36,7 +37,7 @@ def show(title: str, rows: Sequence[Row]) -> None:
         table.add_column(name, justify="right" if position else "left")
     for row in rows:
         table.add_row(*(f"{value:.3g}" if isinstance(value, float) else str(value) for value in row.values()))
-    Console().print(table)
+    build_console().print(table)
 
 
 def save(module: str, arguments: Namespace, rows: Sequence[Row], **facts: Any) -> None:

@@ -130,7 +130,7 @@ def test_a_search_scores_many_and_trains_few(
     monkeypatch.chdir(tmp_path)
     run = Commands(monkeypatch, capsys)
     asked = (
-        *SMALL, "recipe.epochs=2", "search=diswot", "search.candidates=2", "search.population=2", "search.offspring=2",
+        *SMALL, "recipe.epochs=2", "search=diswot", "search.candidates=2", "search.offspring=2",
         "search.algorithm.samples=12", "space.genes.blocks=[1,2]", "launcher=basic", "final=false",
         f"hydra.run.dir={tmp_path / 'run'}",
     )  # fmt: skip

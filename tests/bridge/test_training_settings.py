@@ -73,7 +73,7 @@ def test_a_trial_has_neither_logger_nor_callbacks() -> None:
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("stop_epoch=0", "stop_epoch must be above 0 and at most epochs=3, got 0"),
+        ("stop_epoch=0", "stop_epoch must be a whole number above 0, got 0"),
         ("stop_epoch=4", "stop_epoch must be above 0 and at most epochs=3, got 4"),
         ("teacher.stop_epoch=6", r"teacher.stop_epoch must be above 0 and at most teacher.recipe.epochs=5, got 6"),
     ],

@@ -21,6 +21,13 @@ ABSENT = {
 """Parts of command lines that can't run here."""
 
 
+NO_POPULATION = (
+    "search=random", "search=fidelity", "search=hyperband", "search=tpe", "search=regularized_evolution",
+    "search=diswot", "algorithm=random",
+)  # fmt: skip
+"""Searches without NSGA-II: a population that nothing reads is refused."""
+
+
 def why_not(command: Command) -> str:
     """Why a command can't run here; empty if it can."""
     if not command.overrides:
@@ -88,6 +95,8 @@ def short_search(command: Command) -> list[str]:
     if "launcher=basic" in command.words:
         few.remove("hydra.launcher.n_jobs=1")
     text = command.text
+    if any(budget in text for budget in NO_POPULATION):
+        few.remove("search.population=2")
     if "search=diswot" in text:
         return [*few, "search.algorithm.samples=4", "search.schedule.epochs=1", "search.offspring=2"]
     if "search=hyperband" in text:

@@ -9,14 +9,17 @@ from subprocess import run
 import pytest
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from hydra.utils import instantiate
-from omegaconf import DictConfig
+from omegaconf import DictConfig, open_dict
 
 from tests.docs.commands import ROOT, Command, commands
 from tests.docs.running import shortened, why_not
 from uniads.distiller.base import Distiller
 from uniads.options import conf_dir
+from uniads.schema.check import check
+from uniads.schema.ignored import check_search_command
 
 PLACEHOLDERS = {"FILE", "DIR", "FOLDER", "URL", "..."}
 """What a reader replaces. Nothing else in a command line may need replacing."""
@@ -79,6 +82,12 @@ def test_only_known_placeholders_have_to_be_replaced() -> None:
 @pytest.mark.parametrize("command", DISTINCT, ids=named)
 def test_a_command_can_be_composed(command: Command, folder: Path) -> None:
     for cfg in compose(command, folder):
+        with open_dict(cfg):
+            cfg.hydra.runtime.output_dir = str(folder)
+        HydraConfig.instance().set_config(cfg)
+        check(command.name, cfg)
+        if command.name in ("search", "sweep") and "search" in cfg:
+            check_search_command(cfg, cfg.hydra.overrides.task)
         if "distiller" in cfg and not command.config_dir:
             assert isinstance(instantiate(cfg.distiller), Distiller)
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,14 @@ from omegaconf import DictConfig
 from uniads.bridge.job import Job, first_line
 from uniads.bridge.machine import find_fault
 from uniads.bridge.reproduce import build_overrides, quote
+from uniads.bridge.training_settings import plain
 from uniads.error import first_line as error_line
 from uniads.launcher.hydra_private import Composition, build_callbacks, job_error
 from uniads.launcher.pool import JobDiedError, PoolLauncher
 from uniads.launcher.slip import Slip, set_aside
 from uniads.notice import notify
 from uniads.outcome import Outcome
+from uniads.schema.signature import check_signature
 from uniads.search.trial import Trial
 
 OUR_LAUNCHERS = "uniads."
@@ -57,6 +60,7 @@ class Launch:
     train: Callable[[DictConfig], Outcome]
     identity: str = ""
     _launcher: Launcher | None = field(default=None, init=False, repr=False)
+    _master: DictConfig | None = field(default=None, init=False, repr=False)
     _has_started: bool = field(default=False, init=False, repr=False)  # whether the launcher has started a job
 
     @property
@@ -94,9 +98,11 @@ class Launch:
         """Overrides that train this candidate to its rung again, to be pasted after ``python -m uniads.train``."""
         return build_overrides(self.overrides, trial, self.data_seed, self.epochs)
 
-    def try_compose(self, overrides: Sequence[str]) -> None:
-        """Compose one candidate, so that a wrong key is found before anything is trained."""
-        self.loader.load_configuration("train", [*self.overrides, *overrides], RunMode.RUN)
+    def compose(self, trial: Trial) -> DictConfig:
+        """The configuration of a trial's job, as a launcher composes it."""
+        if self._master is None:
+            self._master = self._load_master()
+        return self._composition.load_sweep_config(self._master, self._job(trial))
 
     def create_launcher(self) -> None:
         """Make the launcher, if there is none yet, so that a wrong setting is found before anything is trained."""
@@ -179,16 +185,23 @@ class Launch:
         slip.write({"failed": explain(error)})
         slip.tidy()
 
-    def _build_launcher(self) -> Launcher:
+    @cached_property
+    def _composition(self) -> Composition:
+        return Composition(self.loader.get_search_path())
+
+    def _load_master(self) -> DictConfig:
+        """What all jobs share, with the settings of their launcher."""
         shared = [
             f"hydra.sweep.dir={quote(self.directory)}",
             "hydra/hydra_logging=disabled",
             "hydra/job_logging=disabled",
         ]
-        config = self.loader.load_configuration("train", [*self.overrides, *self.launcher, *shared], RunMode.MULTIRUN)
-        context = HydraContext(
-            config_loader=Composition(self.loader.get_search_path()), callbacks=build_callbacks(config)
-        )
+        return self.loader.load_configuration("train", [*self.overrides, *self.launcher, *shared], RunMode.MULTIRUN)
+
+    def _build_launcher(self) -> Launcher:
+        config = self._master = self._master or self._load_master()
+        check_signature("hydra.launcher", plain(config.hydra.launcher))
+        context = HydraContext(config_loader=self._composition, callbacks=build_callbacks(config))
         job = Job(self.train)
         if not config.hydra.launcher._target_.startswith(OUR_LAUNCHERS):
             return Plugins.instance().instantiate_launcher(hydra_context=context, task_function=job, config=config)

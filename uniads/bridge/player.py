@@ -10,6 +10,8 @@ from hydra.utils import instantiate
 from uniads.blueprint import Blueprint
 from uniads.bridge.training_settings import blueprint, plain
 from uniads.error import UserError
+from uniads.schema.check import check_search
+from uniads.schema.ignored import check_ignored
 from uniads.search import Algorithm, Rejection, Schedule, Shrinkage
 
 
@@ -48,7 +50,10 @@ def build_player(text: str, rungs: Sequence[int], loader: ConfigLoader) -> Playe
     name, _, settings = text.rpartition(": ")
     option, *overrides = settings.split()
     name = name or text
-    search = loader.load_configuration("compare", [f"+search={option}", *overrides], RunMode.RUN).search
+    cfg = loader.load_configuration("compare", [f"+search={option}", *overrides], RunMode.RUN)
+    check_search(cfg)
+    search = cfg.search
+    check_ignored(search, [override.partition("=")[0].lstrip("+~") for override in overrides])
     own, recorded = list(search.rungs), list(rungs)
     if len(own) > len(recorded):
         raise UserError(
@@ -68,6 +73,6 @@ def build_player(text: str, rungs: Sequence[int], loader: ConfigLoader) -> Playe
         candidates=search.candidates,
         algorithm=blueprint(search.algorithm, "search.algorithm"),
         schedule=instantiate(schedule, _convert_="all"),
-        rejection=instantiate(search.rejection, _convert_="all"),
-        shrinkage=instantiate(search.shrinkage, _convert_="all"),
+        rejection=None if search.rejection is None else blueprint(search.rejection, "search.rejection")(),
+        shrinkage=None if search.shrinkage is None else blueprint(search.shrinkage, "search.shrinkage")(),
     )

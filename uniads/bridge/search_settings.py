@@ -10,10 +10,11 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from uniads.bridge.training_settings import plain, training_settings
+from uniads.bridge.genes import check_genes
+from uniads.bridge.training_settings import blueprint, plain, training_settings
+from uniads.distance.base import Distance
 from uniads.error import UserError, unknown
 from uniads.search import Algorithm, Rejection, Schedule, Shrinkage, Value
 from uniads.search.space import spell
@@ -120,12 +121,6 @@ class SearchSettings:
     config: Mapping[str, Any]
 
     def __post_init__(self) -> None:
-        population = self.facts["population"]
-        if population > self.candidates:
-            raise UserError(
-                f"search.population={population} is larger than search.candidates={self.candidates}; "
-                "lower the first or raise the second"
-            )
         for name in ("candidates", "max_epochs", "max_seconds"):
             number = getattr(self, name)
             if number is not None and not number > 0:
@@ -155,8 +150,8 @@ def search_settings(cfg: DictConfig, loader: ConfigLoader) -> SearchSettings:
     overrides = [*cfg.space.base, *(str(o.input_line) for o in passed), spell("threads", cfg.threads)]
     shared = loader.load_configuration("train", overrides, RunMode.RUN)
     fixed = frozenset(override.get_key_element().lstrip("+~") for override in passed)
-    make = instantiate(search.algorithm, _convert_="all")
-    schedule = instantiate(search.schedule, _convert_="all")
+    make = blueprint(search.algorithm, "search.algorithm")()
+    schedule = blueprint(search.schedule, "search.schedule")()
     training = training_settings(shared)
     return SearchSettings(
         training=training,
@@ -168,8 +163,8 @@ def search_settings(cfg: DictConfig, loader: ConfigLoader) -> SearchSettings:
         configured_schedule=schedule,
         algorithm=make,
         score=make.keywords.get("score"),
-        rejection=instantiate(search.rejection, _convert_="all"),
-        shrinkage=instantiate(search.shrinkage, _convert_="all"),
+        rejection=_make_optional(search.rejection, "search.rejection"),
+        shrinkage=_make_optional(search.shrinkage, "search.shrinkage"),
         measures=plain(search.measures),
         candidates=search.candidates,
         max_epochs=search.max_epochs,
@@ -194,6 +189,11 @@ def _chooses_rungs(task: Sequence[str]) -> bool:
     return any(override.lstrip("+").partition("=")[0] in keys for override in task)
 
 
+def _make_optional(cfg: DictConfig | None, key: str) -> Any:
+    """What a configuration describes; None where it is null."""
+    return None if cfg is None else blueprint(cfg, key)()
+
+
 def _training_overrides(task: Sequence[str]) -> list[Override]:
     """What the search's command line says of its trainings."""
     given = OverridesParser.create().parse_overrides(list(task))
@@ -212,17 +212,18 @@ def _space_settings(
     cfg: DictConfig, shared: DictConfig, overrides: Sequence[str], loader: ConfigLoader, fixed: frozenset[str]
 ) -> SpaceSettings:
     raw = {**_student_genes(cfg, shared.student), **plain(cfg.space.dimensions)}
-    dimensions = {key: _list_values(key, values, loader) for key, values in raw.items() if not _is_set(key, fixed)}
-    transforms = {str(v) for key, values in dimensions.items() if key.startswith("transform@") for v in values}
+    free = {key: values for key, values in raw.items() if not _is_set(key, fixed, shared.hydra.runtime.choices)}
+    check_genes(free, cfg.space.base, shared)
+    dimensions = {key: _list_values(key, values, loader) for key, values in free.items()}
     distiller = str(shared.hydra.runtime.choices.distiller)
-    known = _make_transforms(sorted({*transforms, "identity"}), loader) if transforms else {}
+    transforms = _make_transforms(dimensions, loader)
     return SpaceSettings(
         name=str(HydraConfig.get().runtime.choices["space"]),
         dimensions=dimensions,
         defaults={key: None if "@" in key else OmegaConf.select(shared, key) for key in dimensions},
         nodes={str(k): v.source for k, v in shared.distiller.items() if isinstance(v, DictConfig) and "source" in v},
-        ranks={name: transform.ranks for name, transform in known.items()},
-        kept={name: [rank for rank in each.ranks if each.keeps(rank)] for name, each in known.items()},
+        ranks={name: transform.ranks for name, transform in transforms.items()},
+        kept={name: [rank for rank in each.ranks if each.keeps(rank)] for name, each in transforms.items()},
         models=_model_facts([str(name) for name in dimensions.get("model@student", ())], overrides, loader),
         base_distiller=distiller,
         warm_start=_warm_start(cfg.search.warm_start, distiller, loader, "distiller" in fixed),
@@ -252,9 +253,9 @@ def _student_genes(cfg: DictConfig, student: DictConfig) -> dict[str, Any]:
     return dimensions
 
 
-def _is_set(key: str, fixed: frozenset[str]) -> bool:
-    """Whether the command line sets a key, or the whole that it is part of."""
-    return any(key == name or key.startswith(f"{name}.") for name in fixed)
+def _is_set(key: str, fixed: frozenset[str], choices: Mapping[str, Any]) -> bool:
+    """Whether the command line sets a key, or the whole that it is part of; choosing an option sets no key of it."""
+    return any(key == name or (key.startswith(f"{name}.") and name not in choices) for name in fixed)
 
 
 def _warm_start(names: Sequence[str], base: str, loader: ConfigLoader, fixed: bool) -> tuple[str, ...]:
@@ -288,28 +289,44 @@ def _list_values(key: str, values: Any, loader: ConfigLoader) -> list[Value]:
 
     Raises:
         UnknownNameError: a value is no option of the key's group.
+        UserError: ``*`` stands where there is no group.
     """
-    if "@" not in key:
-        return [values] if isinstance(values, str | int | float) else list(values)
-    group = key.split("@")[0]
-    known = loader.get_group_options(group)
+    group = key.lstrip("+").split("@")[0]
+    known = [] if "." in group else loader.get_group_options(group)
     if values == EVERY:
+        if not known:
+            raise UserError(
+                f'space.dimensions gives {key!r} "*", every option of a group, and it is none; list its values'
+            )
         return list(known)
-    for value in values:
+    listed = values if isinstance(values, list) else [values]
+    for value in listed if known else ():
         if value not in known:
             raise unknown(group, value, known, f"It stands in space.dimensions, {key}.")
-    return list(values)
+    return list(listed)
 
 
-def _make_transforms(names: Sequence[str], loader: ConfigLoader) -> dict[str, Transform]:
-    """The transforms by option, which say what they take and return.
+def _make_transforms(dimensions: Mapping[str, Sequence[Value]], loader: ConfigLoader) -> dict[str, Transform]:
+    """The transforms of a space by option, which say what they take and return. Its distances are made to try them.
 
     Raises:
-        UserError: an option of the group is no transform.
+        UserError: a transform or a distance can't be made, or is none.
     """
-    chosen = [f"+transform@every.{name}={name}" for name in names]
-    every = instantiate(loader.load_configuration("train", chosen, RunMode.RUN).every)
-    for transform in every.values():
-        if not isinstance(transform, Transform):
-            raise UserError(f"{type(transform).__name__} stands in the transform group but is no Transform")
-    return {str(name): transform for name, transform in every.items()}
+    listed = {
+        group: sorted({str(v) for key, values in dimensions.items() if key.startswith(f"{group}@") for v in values})
+        for group in ("transform", "distance")
+    }
+    if not any(listed.values()):
+        return {}
+    listed["transform"] = sorted({*listed["transform"], "identity"})
+    chosen = [f"+{group}@every.{group}.{name}={name}" for group, names in listed.items() for name in names]
+    every = loader.load_configuration("train", chosen, RunMode.RUN).every
+    made = {
+        group: {name: blueprint(every[group][name], f"{group}={name}")() for name in names}
+        for group, names in listed.items()
+    }
+    for group, kind in (("transform", Transform), ("distance", Distance)):
+        for name, each in made[group].items():
+            if not isinstance(each, kind):
+                raise UserError(f"{group}={name} makes a {type(each).__name__}, which is no {kind.__name__}")
+    return made["transform"]

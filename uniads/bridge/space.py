@@ -1,13 +1,17 @@
 """The space that is searched: illegal values, combinations that mean the same, and oversized students left out."""
 
 from collections.abc import Callable
+from itertools import islice, product
 
 from uniads.bridge.search_settings import SearchSettings
-from uniads.bridge.student import Students
+from uniads.bridge.student import Students, is_of_student
 from uniads.bridge.warm_start import WarmStart
 from uniads.distiller.legal import NodeRule
 from uniads.error import UserError
 from uniads.search.space import Point, SearchSpace
+
+LOOKED_AT = 2_000
+"""Students that are built, without weights, to find one below a cap."""
 
 
 def build_space(settings: SearchSettings, students: Students, warm_start: WarmStart) -> SearchSpace:
@@ -38,11 +42,33 @@ def build_space(settings: SearchSettings, students: Students, warm_start: WarmSt
         return point
 
     switches = [*warm_start.switches(dimensions), *(s for rule in rules for s in rule.switches(dimensions))]
-    admits = _build_cap(_find_limit(settings, students), students)
+    limit = _find_limit(settings, students)
+    admits = _build_cap(limit, students)
     built = SearchSpace(dimensions, repair, admits, switches, list(warm_start.dimensions()))
     if built.size < 2:
         raise UserError("the search space has one point; give at least one key of space.dimensions two values")
+    if limit is not None:
+        _check_cap(limit, built, students)
     return built
+
+
+def _check_cap(limit: int, space: SearchSpace, students: Students) -> None:
+    """Refuse a cap under which there is no student; the first ``LOOKED_AT`` of the space are looked at, smallest first.
+
+    Raises:
+        UserError: there is none.
+    """
+    genes = [range(len(d.values)) if is_of_student(d.key) else range(1) for d in space.dimensions]
+    sizes = []
+    for genome in islice(product(*genes), LOOKED_AT):
+        sizes.append(students.count(space.point(genome)))
+        if sizes[-1] <= limit:
+            return
+    if len(sizes) < LOOKED_AT:
+        raise UserError(
+            f"search.max_params={limit} is below every student of this space, of which the smallest has {min(sizes):,} "
+            "parameters; raise it, or set it to null"
+        )
 
 
 def _find_limit(settings: SearchSettings, students: Students) -> int | None:

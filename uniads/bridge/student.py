@@ -62,7 +62,12 @@ class Students:
 
 
 def _student_part(point: Point) -> tuple[tuple[str, Value], ...]:
-    return tuple(item for item in point.items() if item[0] == OPTION or item[0].startswith(f"{PLACE}."))
+    return tuple(item for item in point.items() if is_of_student(item[0]))
+
+
+def is_of_student(key: str) -> bool:
+    """Whether a key chooses or changes the student."""
+    return key.lstrip("+") == OPTION or key.lstrip("+").startswith(f"{PLACE}.")
 
 
 def _replace(facts: Any, path: list[str], value: Value) -> None:

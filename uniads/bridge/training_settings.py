@@ -14,6 +14,9 @@ from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 from uniads.blueprint import Blueprint
 from uniads.error import UserError, unknown
 from uniads.options import compose, option_facts, options
+from uniads.schema.check import check
+from uniads.schema.choice import check_choices
+from uniads.schema.signature import check_signature
 from uniads.settings import StoreSettings, TeacherSettings, TrainerSettings, TrainingSettings
 
 
@@ -31,9 +34,11 @@ def configure(*overrides: str) -> TrainingSettings:
         UserError: a value is out of its range, or a name is unknown.
         HydraException: an option or a key is unknown.
     """
+    check_choices(overrides)
     cfg = compose("train", overrides)
     if not any(override.lstrip("+").startswith("paths.run_dir=") for override in overrides):
         cfg.paths.run_dir = cfg.hydra.run.dir
+    check("train", cfg)
     return training_settings(cfg)
 
 
@@ -46,7 +51,6 @@ def training_settings(cfg: DictConfig) -> TrainingSettings:
     Raises:
         UserError: a value is out of its range, or a name is unknown.
         OmegaConfBaseException: a value that is needed is missing, or has the wrong type.
-        InstantiationException: the recipe can't be made.
     """
     directory = Path(cfg.paths.run_dir)
     return TrainingSettings(
@@ -54,7 +58,7 @@ def training_settings(cfg: DictConfig) -> TrainingSettings:
         student=_find_blueprint(cfg, "student"),
         teacher=_teacher_settings(cfg),
         distiller=blueprint(cfg.distiller, "distiller"),
-        recipe=instantiate(cfg.recipe, _convert_="all"),
+        recipe=blueprint(cfg.recipe, "recipe")(),
         data=blueprint(cfg.data, "data"),
         trainer=trainer_settings(cfg.trainer),
         seed=cfg.seed,
@@ -85,7 +89,7 @@ def _teacher_settings(cfg: DictConfig) -> TeacherSettings:
         checkpoint=None if teacher.checkpoint is None else Path(teacher.checkpoint),
         train=teacher.train,
         seed=teacher.seed,
-        recipe=instantiate(teacher.recipe, _convert_="all"),
+        recipe=blueprint(teacher.recipe, "teacher.recipe")(),
         stop_epoch=teacher.stop_epoch,
         distiller=_lesson(cfg),
         dtype=teacher.dtype,
@@ -165,11 +169,15 @@ def blueprint(cfg: DictConfig, key: str) -> Blueprint[Any]:
     Args:
         cfg: the configuration.
         key: where it stands, for messages.
+
+    Raises:
+        UserError: its class is not there, or does not take these keys and types of values.
     """
     return _blueprint_of(plain(cfg), key)
 
 
 def _blueprint_of(facts: dict[str, Any], key: str) -> Blueprint[Any]:
+    check_signature(key, facts)
     return Blueprint(facts, partial(_make, key))
 
 
@@ -186,7 +194,8 @@ def _make(key: str, facts: Mapping[str, Any], **more: Any) -> Any:
         place = f"{key}.{inner[1]}" if inner else key
         cause = error.__cause__ or error
         kind = type(cause) if isinstance(cause, UserError) else UserError
-        raise kind(f"{place}: {str(cause).strip()}") from cause
+        said = str(cause).strip()
+        raise kind(said if said.startswith(f"{key}.") else f"{place}: {said}") from cause
 
 
 def plain(cfg: DictConfig) -> dict[str, Any]:

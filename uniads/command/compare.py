@@ -27,6 +27,7 @@ from uniads.search.replay.known import known_candidates, known_students
 from uniads.search.replay.record import Record
 from uniads.search.replay.replay import Replay
 from uniads.search.replay.surrogate import Surrogate
+from uniads.terminal.console import build_console
 
 POINTS = 200
 """Points of a curve."""
@@ -129,7 +130,7 @@ class Comparison:
 def main(cfg: DictConfig) -> None:
     """Replay a ledger with every algorithm and seed; nothing is trained."""
     settings = comparison_settings(cfg)
-    console = Console()
+    console = build_console()
     ground, players = prepare(settings, GlobalHydra.instance().config_loader(), console)
     show(settings, ground, compare(settings, ground, players), console)
 

@@ -24,6 +24,7 @@ from uniads.model.base import Network, count_params
 from uniads.recipe import Recipe
 from uniads.settings import TrainerSettings
 from uniads.teacher.training import published_acc1
+from uniads.terminal.console import build_console
 from uniads.terminal.opening import describe_data
 
 
@@ -50,7 +51,7 @@ class EvaluationSettings:
 
 def main(cfg: DictConfig) -> None:
     """Load a saved network, measure it and print its accuracy."""
-    evaluate(evaluation_settings(cfg), Console())
+    evaluate(evaluation_settings(cfg), build_console())
 
 
 def evaluation_settings(cfg: DictConfig) -> EvaluationSettings:

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
-from rich.console import Console
 
 from uniads.error import UserError
 from uniads.export.optuna import export_studies
 from uniads.search.account import Account
+from uniads.terminal.console import build_console
 
 
 def main(cfg: DictConfig) -> None:
@@ -20,6 +20,6 @@ def main(cfg: DictConfig) -> None:
         raise UserError("no ledger is given; add ledger=FILE, the ledger.jsonl of a search")
     file = Path(cfg.ledger)
     names = export_studies(Account.of(file), cfg.storage, cfg.name or file.resolve().parent.name)
-    console = Console()
+    console = build_console()
     for name in names:
         console.print(f"study {name} in {cfg.storage}", highlight=False, soft_wrap=True)

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
-from rich.console import Console
 
 from uniads.bridge.candidate_loss import describe_candidate_loss
 from uniads.report.search.page import write_report
 from uniads.report.trainings import write_trainings
+from uniads.terminal.console import build_console
 
 
 def main(cfg: DictConfig) -> None:
@@ -18,7 +18,7 @@ def main(cfg: DictConfig) -> None:
     Raises:
         UserError: the directory holds neither.
     """
-    directory, console = Path(cfg.directory), Console()
+    directory, console = Path(cfg.directory), build_console()
     if (directory / "ledger.jsonl").exists():
         page = write_report(directory, partial(describe_candidate_loss, GlobalHydra.instance().config_loader()))
         console.print(f"report: {page}", highlight=False, soft_wrap=True)

@@ -24,6 +24,9 @@ from uniads.command.notes import read_notes, restore_notes
 from uniads.error import DirectoryError, UserError, did_you_mean
 from uniads.learner.quiet import hush
 from uniads.options import conf_dir
+from uniads.schema.check import check
+from uniads.schema.choice import check_choices
+from uniads.schema.ignored import check_search_command
 
 FULL = "HYDRA_FULL_ERROR"
 MENDABLE = (UserError, HydraException, OmegaConfBaseException, OSError)
@@ -34,6 +37,9 @@ EXTRAS = {"ray": "ray", "submitit_local": "submitit", "submitit_slurm": "submiti
 
 FOREIGN = "Invalid plugin"
 """What Hydra says of a launcher outside of its own namespace, which only a search can use."""
+
+SEARCHING = ("search", "sweep")
+"""Commands that make a space and a budget."""
 
 REPORT = (
     "this is a mistake in UniADS, not in what you wrote: please report it with your command, the lines above and the "
@@ -46,11 +52,14 @@ Task = Callable[[DictConfig], None]
 def run(name: str) -> None:
     """Compose ``conf/<name>.yaml`` and hand it to ``uniads.command.<name>.main``, which is imported only then.
 
-    A wrong key is so answered before torch is loaded.
+    The configuration is checked before that, so that a wrong key or value is answered before torch is loaded.
     """
 
     def task(cfg: DictConfig) -> None:
         hush()
+        check(name, cfg)
+        if name in SEARCHING:
+            check_search_command(cfg, HydraConfig.get().overrides.task)
         import_module(f"uniads.command.{name}").main(cfg)
 
     if "--version" in sys.argv[1:]:  # which Hydra would answer with its own
@@ -95,10 +104,20 @@ def run_task(config_name: str, task: Task) -> None:
     except Exception as error:
         if full:
             raise
+        error = _find_wrong_choice() or error
         if is_mendable(error):
             sys.exit(f"error: {format_error(error)}\n({FULL}=1 shows where it happened.)")
         traceback.print_exception(error)
         sys.exit(f"\n{REPORT}")
+
+
+def _find_wrong_choice() -> UserError | None:
+    """What is wrong with the groups that the command line chooses from; Hydra's own error names none of them."""
+    try:
+        check_choices([argument for argument in sys.argv[1:] if not argument.startswith("-")])
+    except UserError as error:
+        return error
+    return None
 
 
 @contextmanager

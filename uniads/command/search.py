@@ -11,10 +11,9 @@ def main(cfg: DictConfig) -> None:
     """Search, report, and train the chosen candidate."""
     if HydraConfig.get().runtime.choices["launcher"] == "pool" and cfg.search.objective == "train":
         import_ahead("uniads.bridge.train")
-    from rich.console import Console
-
     from uniads.bridge.search_settings import search_settings
     from uniads.command.search_run import run
+    from uniads.terminal.console import build_console
 
     loader = GlobalHydra.instance().config_loader()
-    run(search_settings(cfg, loader), loader, Console())
+    run(search_settings(cfg, loader), loader, build_console())

@@ -11,6 +11,7 @@ from hydra.types import RunMode
 
 import uniads
 from uniads.bridge.launch import Launch
+from uniads.bridge.rehearsal import rehearse_space
 from uniads.bridge.reproduce import quote
 from uniads.bridge.search_settings import SearchSettings
 from uniads.bridge.space import build_space
@@ -19,6 +20,7 @@ from uniads.bridge.train import train_configured
 from uniads.bridge.training_settings import training_settings
 from uniads.bridge.warm_start import WarmStart
 from uniads.data.base import Data
+from uniads.error import unknown
 from uniads.model.base import Network
 from uniads.search import Algorithm, Genome, Ledger, Measure, Objective, SearchSpace, Trial
 from uniads.search.account import fingerprint
@@ -26,7 +28,11 @@ from uniads.search.replay.record import Record
 from uniads.settings import TrainingSettings
 from uniads.teacher.assistants import teaching_key
 from uniads.teacher.identity import hash_facts
-from uniads.training.parts import load_data
+from uniads.training.parts import data_shape, load_data
+from uniads.training.rehearsal import rehearse
+
+MEASURED = ("val_loss", "val_err1", "train_loss", "params", "flops", "epoch_flops", "seconds")
+"""Numbers that every training of a candidate has, and of which less is better."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +83,7 @@ def build_setup(settings: SearchSettings, loader: ConfigLoader) -> Setup:
     """
     training = settings.training
     data = load_data(training)
-    shape = {"num_classes": data.num_classes, "in_channels": data.channels}
-    students = Students(training.chosen_student, settings.space.models, shape)
+    students = Students(training.chosen_student, settings.space.models, data_shape(data))
     warm_start = WarmStart(settings.space.base_distiller, settings.space.warm_start, settings.space.defaults)
     space = build_space(settings, students, warm_start)
     target = students.count({})
@@ -103,9 +108,15 @@ def build_setup(settings: SearchSettings, loader: ConfigLoader) -> Setup:
 
 
 def _build_measures(settings: SearchSettings, target: int, classes: int) -> tuple[Measure, ...]:
-    """What is minimised; a loss counts up to chance level, a size up to twice the target."""
+    """What is minimised; a loss counts up to chance level, a size up to twice the target.
+
+    Raises:
+        UnknownNameError: no training of a candidate has such a number.
+    """
     measures = []
-    for measure in settings.measures.values():
+    for place, measure in settings.measures.items():
+        if settings.ledger is None and measure["name"] not in MEASURED:
+            raise unknown(f"number of a candidate for search.measures.{place}.name,", measure["name"], MEASURED)
         goal = target if measure["target"] == "pair" else measure["target"]
         reference = log(classes) if measure["name"] == "val_loss" else 1.0
         measures.append(Measure(measure["name"], goal, reference))
@@ -131,18 +142,30 @@ def _build_algorithm(
 
 
 def open_ledger(setup: Setup) -> Ledger:
-    """Try the first candidates' configurations and the launcher, and open the ledger.
+    """Try what the search will do, and open the ledger.
 
     Raises:
-        UserError: the directory belongs to another search or is in use.
-        ConfigCompositionException: the space, or the launcher, has a key that a training does not have.
+        UserError: a value can't be trained with, or the directory belongs to another search or is in use.
+        ConfigCompositionException: the launcher has a key that there is not.
     """
     settings = setup.settings
-    setup.launch.try_compose(setup.space.overrides(next(setup.space.every()), idle=True))  # with every key of the space
-    for genome in setup.warm_start.genomes(setup.space):
-        setup.launch.try_compose(setup.space.overrides(genome))
-    setup.launch.create_launcher()
+    rehearse_search(setup)
     return Ledger(settings.directory / "ledger.jsonl", _build_fingerprint(setup), settings.force)
+
+
+def rehearse_search(setup: Setup) -> None:
+    """Try every value of the space, the trainer and the launcher; nothing is trained and nothing is written.
+
+    Raises:
+        UserError: something can't be made.
+        ConfigCompositionException: the launcher has a key that there is not.
+    """
+    if setup.settings.ledger is not None:
+        return
+    shape = data_shape(setup.data)
+    rehearse(setup.settings.training, shape)
+    rehearse_space(setup.space, setup.launch, setup.warm_start.genomes(setup.space), shape)
+    setup.launch.create_launcher()
 
 
 def build_objective(setup: Setup) -> Objective:

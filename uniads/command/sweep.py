@@ -5,7 +5,6 @@ from pathlib import Path
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
-from rich.console import Console
 
 from uniads.bridge.search_settings import search_settings
 from uniads.command.search_setup import build_setup
@@ -13,6 +12,7 @@ from uniads.error import UserError
 from uniads.export.sweep import build_sweeps, write_sweeps
 from uniads.report.comparison.equal_epochs import build_equal_epochs_sheet, read_search_trainings, read_sweep_trainings
 from uniads.search.account import Account
+from uniads.terminal.console import build_console
 
 
 def main(cfg: DictConfig) -> None:
@@ -21,7 +21,7 @@ def main(cfg: DictConfig) -> None:
     Raises:
         UserError: the space can't be searched, or a file of results can't be read.
     """
-    console, directory = Console(), Path(HydraConfig.get().runtime.output_dir)
+    console, directory = build_console(), Path(HydraConfig.get().runtime.output_dir)
     if cfg.sweep.ledger or cfg.sweep.results:
         if not (cfg.sweep.ledger and cfg.sweep.results):
             raise UserError("a comparison needs both sweep.ledger=FILE and sweep.results=[FILE,...]")

@@ -13,6 +13,7 @@ from uniads.data.base import Data
 from uniads.error import UserError
 from uniads.outcome import Outcome
 from uniads.settings import TrainingSettings
+from uniads.terminal.console import build_console
 from uniads.terminal.opening import describe_answers, describe_chance, describe_data, describe_teacher, is_at_chance
 from uniads.terminal.table import build_outcome_table
 from uniads.terminal.teaching import TeacherProgress
@@ -22,7 +23,7 @@ from uniads.training.parts import Parts, load_data
 
 def main(cfg: DictConfig) -> None:
     """Train one student, or say what that would take."""
-    settings, console = training_settings(cfg), Console()
+    settings, console = training_settings(cfg), build_console()
     if settings.plan:
         data = load_data(settings)
         _print(console, [*_introduce(settings, data), *plan_training(settings, data)])

@@ -68,6 +68,11 @@ class SearchSpace:
         keys = {key for switch in self.switches for key in switch.idle}
         return frozenset(position for position, dimension in enumerate(self.dimensions) if dimension.key in keys)
 
+    @property
+    def free_positions(self) -> tuple[int, ...]:
+        """Positions of the genes that random draws set."""
+        return tuple(position for position, d in enumerate(self.dimensions) if d.key not in self._seeded)
+
     def point(self, genome: Genome) -> Point:
         """The values that a genome stands for."""
         return {dimension.key: dimension.values[gene] for dimension, gene in zip(self.dimensions, genome, strict=True)}

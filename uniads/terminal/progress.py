@@ -28,7 +28,7 @@ class ProgressWatcher(Watcher):
     def __init__(self, console: Console, schedule: Schedule, candidates: int, directory: Path) -> None:
         self.console, self.schedule, self.directory = console, schedule, directory
         self.bar = Progress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("epochs"),
+            TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TextColumn("epochs"),
             TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), console=console, transient=True,
         )  # fmt: skip
         self.task = self.bar.add_task("search", total=schedule.cost(candidates))

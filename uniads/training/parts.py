@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 import pytorch_lightning as pl
-import torch
 
 from uniads.cache import shared
 from uniads.data.base import Data
@@ -18,8 +17,9 @@ from uniads.teacher.identity import load_data
 from uniads.teacher.source import build_source, compile_mode
 from uniads.teacher.training import Teacher, build_network, with_accuracy
 from uniads.teacher.watcher import TeacherWatcher
+from uniads.training.rehearsal import rehearse, rehearse_candidate
 
-__all__ = ["Parts", "build_parts", "load_data"]
+__all__ = ["Parts", "build_parts", "data_shape", "load_data"]
 
 
 class Parts(NamedTuple):
@@ -44,8 +44,8 @@ def build_parts(settings: TrainingSettings, watcher: TeacherWatcher | None = Non
     """
     _check_compiling(settings)
     data = load_data(settings)
+    (rehearse_candidate if settings.trial else rehearse)(settings, data_shape(data))
     distiller = settings.distiller()
-    _check_networks(settings, data, distiller)
     teacher = _find_teacher(settings, data, watcher) if distiller.needs_teacher else None
     pl.seed_everything(settings.seed, verbose=False)
     model = settings.chosen_student
@@ -60,6 +60,11 @@ def build_parts(settings: TrainingSettings, watcher: TeacherWatcher | None = Non
     return Parts(data, student, distiller, learner, teacher)
 
 
+def data_shape(data: Data) -> dict[str, int]:
+    """What a network has to know of the data."""
+    return {"num_classes": data.num_classes, "in_channels": data.channels}
+
+
 def _find_teacher(settings: TrainingSettings, data: Data, watcher: TeacherWatcher | None) -> Teacher:
     """The teacher, its accuracy known; that of a trial is built once a process, since no trial changes it."""
     if not settings.trial:
@@ -71,21 +76,6 @@ def _find_teacher(settings: TrainingSettings, data: Data, watcher: TeacherWatche
     teacher = shared.get("teacher", key, lambda: find_teacher(settings, data))
     teacher.network.cpu()  # a training before this one may have left it on a GPU
     return teacher
-
-
-def _check_networks(settings: TrainingSettings, data: Data, distiller: Distiller) -> None:
-    """Build the networks without their weights, so that a mistake in one shows before a teacher is trained.
-
-    Raises:
-        UserError: a network can't be built, or an assistant is given to a distiller that asks no teacher.
-    """
-    assistants = settings.teacher.assistants
-    if assistants and not distiller.needs_teacher:
-        raise UserError("this distiller asks no teacher, so nobody needs an assistant; remove +assistant")
-    shape = {"num_classes": data.num_classes, "in_channels": data.channels}  # reads the data, which "meta" can't
-    with torch.device("meta"):
-        for model in (settings.chosen_student, *assistants):
-            model(**shape)
 
 
 def _check_compiling(settings: TrainingSettings) -> None:

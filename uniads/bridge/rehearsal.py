@@ -1,0 +1,71 @@
+"""Tries every value of a space, without data: what no candidate can be trained with is found before anything is."""
+
+from collections.abc import Mapping, Sequence
+
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+
+from uniads.bridge.launch import Launch
+from uniads.bridge.training_settings import training_settings
+from uniads.error import UserError
+from uniads.schema.check import check, show_value
+from uniads.search import Genome, SearchSpace, Trial
+from uniads.training.rehearsal import rehearse_candidate
+
+ERRORS = (UserError, HydraException, OmegaConfBaseException)
+
+
+def rehearse_space(space: SearchSpace, launch: Launch, start: Sequence[Genome], shape: Mapping[str, int]) -> None:
+    """Compose and make candidates that have every value of the space between them, as its jobs will.
+
+    Candidate k has the k-th value of every gene, so that there are as many as values of the longest gene. A legal
+    candidate may lack a transform that its chain has no place for; transforms and distances are made when the space is.
+
+    Args:
+        space: what is searched.
+        launch: composes the jobs.
+        start: the candidates that the search begins with.
+        shape: ``num_classes`` and ``in_channels``.
+
+    Raises:
+        UserError: a value can't be trained with; the message names it and its key.
+    """
+    levels = [len(d.values) if position in space.free_positions else 1 for position, d in enumerate(space.dimensions)]
+    for turn in range(max(levels)):
+        genome = space.repair(tuple(min(turn, level - 1) for level in levels))
+        try:
+            _try(space, launch, genome, shape)
+        except ERRORS as error:
+            raise _find_fault(space, launch, genome, shape, error) from error
+    for genome in start:
+        _try(space, launch, genome, shape, idle=False)
+
+
+def _try(space: SearchSpace, launch: Launch, genome: Genome, shape: Mapping[str, int], idle: bool = True) -> None:
+    """Make a candidate, with its idle genes too, so that their keys and values are tried."""
+    trial = Trial("c0000", genome, space.overrides(genome, idle), 0, 0, launch.epochs, 0)
+    cfg = launch.compose(trial)
+    check("train", cfg)
+    rehearse_candidate(training_settings(cfg), shape)
+
+
+def _find_fault(
+    space: SearchSpace, launch: Launch, genome: Genome, shape: Mapping[str, int], error: Exception
+) -> UserError:
+    """Which of a candidate's values is at fault: the one without which it can be made."""
+    said = " ".join(str(error).split())
+    for position, dimension in enumerate(space.dimensions):
+        for other in range(len(dimension.values)):
+            changed = (*genome[:position], other, *genome[position + 1 :])
+            if other != genome[position] and _can_be_made(space, launch, changed, shape):
+                value = dimension.values[genome[position]]
+                return UserError(f"the space's value {show_value(value)} of {dimension.key} can't be used: {said}")
+    return UserError(f"a value of the space can't be used: {said}")
+
+
+def _can_be_made(space: SearchSpace, launch: Launch, genome: Genome, shape: Mapping[str, int]) -> bool:
+    try:
+        _try(space, launch, space.repair(genome), shape)
+    except ERRORS:
+        return False
+    return True
