@@ -1,5 +1,9 @@
 """Exported studies, opened as a user opens them."""
 
+import os
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timezone
+from itertools import pairwise
 from pathlib import Path
 
 import optuna
@@ -8,9 +12,9 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
-from uniads.export.optuna import IDLE, export_studies
-from uniads.search import Status
-from uniads.search.account import Account
+from uniads.export.optuna import IDLE, build_trials, export_studies
+from uniads.search import Full, Ledger, Measure, Random, SearchSpace, Status, Trial, search
+from uniads.search.account import Account, fingerprint
 
 
 @pytest.fixture
@@ -74,3 +78,27 @@ def test_sqlite_is_written_anew_and_studies_of_others_are_left(account: Account,
 def test_a_storage_that_can_not_be_opened_is_refused(account: Account) -> None:
     with pytest.raises(ValueError, match="storage=nosuch://x can't be opened"):
         export_studies(account, "nosuch://x", "s")
+
+
+def test_a_timeline_has_the_lengths_of_the_trials_from_the_search_s_beginning(tmp_path: Path) -> None:
+    space, measures = SearchSpace({"x": [1, 2, 3]}), [Measure("loss")]
+
+    def take(trials: Sequence[Trial]) -> Iterator[Trial]:
+        for trial in trials:
+            yield trial.completed({"loss": 1.0}, seconds=60.0 + trial.genome[0])
+
+    ledger = Ledger(tmp_path / "ledger.jsonl", fingerprint(space, measures))
+    search(space, take, Random(space), Full(1, 3), measures=measures, candidates=3, ledger=ledger)
+    ledger.close()
+    account = Account.of(ledger_file := tmp_path / "ledger.jsonl")
+    os.utime(ledger_file, (10_000.0, 10_000.0))
+    unknown = build_trials(account, 0)
+    assert unknown[-1].datetime_complete == datetime.fromtimestamp(10_000.0), "the ledger's last change is the end"
+    (tmp_path / "summary.json").write_text('{"started": "2020-02-03T04:05:06+00:00"}')
+    trials = build_trials(account, 0)
+    began = datetime(2020, 2, 3, 4, 5, 6, tzinfo=timezone.utc).astimezone().replace(tzinfo=None)
+    assert trials[0].datetime_start == began
+    for before, after in pairwise(trials):
+        assert after.datetime_start == before.datetime_complete
+    lengths = [trial.duration.total_seconds() for trial in trials if trial.duration is not None]
+    assert lengths == [trial.seconds for trial in account.result.trials]

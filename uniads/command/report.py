@@ -21,9 +21,9 @@ def main(cfg: DictConfig) -> None:
     directory, console = Path(cfg.directory), build_console()
     if (directory / "ledger.jsonl").exists():
         page = write_report(directory, partial(describe_candidate_loss, GlobalHydra.instance().config_loader()))
-        console.print(f"report: {page}", highlight=False, soft_wrap=True)
+        console.print(f"report: {page}", highlight=False, soft_wrap=True, markup=False)
         return
     sheets = write_trainings(directory)
     for sheet in sheets:
         console.print(sheet.to_markdown(), highlight=False, soft_wrap=True, markup=False)
-    console.print(f"as CSV, Markdown and LaTeX: {directory / 'report'}", highlight=False, soft_wrap=True)
+    console.print(f"as CSV, Markdown and LaTeX: {directory / 'report'}", highlight=False, soft_wrap=True, markup=False)

@@ -16,6 +16,7 @@ from uniads.bridge.reproduce import build_command, build_resuming_command, find_
 from uniads.bridge.search_settings import SearchSettings
 from uniads.command.search_plan import plan_search
 from uniads.command.search_setup import Setup, build_objective, build_setup, open_ledger
+from uniads.command.search_summary import note_summary
 from uniads.command.train import train
 from uniads.data.base import Data
 from uniads.error import UserError
@@ -33,13 +34,8 @@ from uniads.search.account import Account
 from uniads.teacher.assistants import find_teacher
 from uniads.teacher.training import with_accuracy
 from uniads.terminal import table
-from uniads.terminal.opening import (
-    describe_answers,
-    describe_chance,
-    describe_data,
-    describe_teacher,
-    is_at_chance,
-)
+from uniads.terminal.chance import describe_chance, is_at_chance
+from uniads.terminal.opening import describe_answers, describe_data, describe_teacher
 from uniads.terminal.progress import ProgressWatcher
 from uniads.terminal.teaching import TeacherProgress
 from uniads.training.directory import find_other
@@ -129,12 +125,15 @@ def _describe_rungs(settings: SearchSettings) -> str:
 
 
 def get_teacher(setup: Setup, console: Console) -> None:
-    """Load the teacher, or train it on first use, and print who it is. A replay needs none."""
+    """Load the teacher, or train it on first use, print who it is, and note it. A replay needs none."""
     training = setup.settings.training
+    teacher = None
     if setup.settings.ledger is None:
-        teacher = find_teacher(training, setup.data, TeacherProgress(console))
-        lines = describe_teacher(with_accuracy(teacher, training, setup.data), setup.data, training.teacher)
+        found = find_teacher(training, setup.data, TeacherProgress(console))
+        teacher = with_accuracy(found, training, setup.data)
+        lines = describe_teacher(teacher, setup.data, training.teacher)
         _print(console, [*lines, *describe_answers(training)])
+    note_summary(setup, teacher)
 
 
 def _print(console: Console, lines: Iterable[str]) -> None:
@@ -215,7 +214,9 @@ def report(setup: Setup, result: Result, console: Console) -> None:
         _print(console, [table.explain_marks(result), *_describe_chance(result.best, setup.data)])
     _print(console, fidelity.report(settings.schedule, result.trials))
     if result.best:
-        again = f"train {result.best.candidate} again, to the same validation loss:"
+        trained = settings.ledger is None
+        promise = "again, to the same validation loss" if trained else "(its numbers were replayed, or predicted)"
+        again = f"train {result.best.candidate} {promise}:"
         _print(console, [again, command(result.best)])
         (directory / "best.sh").write_text(command(result.best) + "\n")
     if settings.report and result.trials:

@@ -13,8 +13,9 @@ from uniads.data.base import Data
 from uniads.error import UserError
 from uniads.outcome import Outcome
 from uniads.settings import TrainingSettings
+from uniads.terminal.chance import describe_chance, is_at_chance
 from uniads.terminal.console import build_console
-from uniads.terminal.opening import describe_answers, describe_chance, describe_data, describe_teacher, is_at_chance
+from uniads.terminal.opening import describe_answers, describe_data, describe_teacher
 from uniads.terminal.table import build_outcome_table
 from uniads.terminal.teaching import TeacherProgress
 from uniads.training.fit import fit

@@ -3,6 +3,8 @@
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 from warnings import catch_warnings, simplefilter
@@ -19,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
 from uniads.error import UserError
+from uniads.report.search.summary import Summary
 from uniads.search.account import Account
 from uniads.search.objective import Measure
 from uniads.search.space import Genome, SearchSpace
@@ -44,19 +47,46 @@ def build_distributions(space: SearchSpace) -> dict[str, CategoricalDistribution
 
 
 def build_trials(account: Account, rung: int) -> list[FrozenTrial]:
-    """The trials of a rung as Optuna's. Rejected ones are PRUNED, without values of any kind."""
+    """The trials of a rung as Optuna's. Rejected ones are PRUNED, without values of any kind.
+
+    A ledger knows how long each trial took, not when it ran. So their times follow one another in its order, from when
+    the search began: the lengths on a timeline are real, and trials that ran at the same time stand one after another.
+    """
     ranges = build_distributions(account.space)
+    starts = _find_starts(account)
     return [
-        optuna.create_trial(
-            state=STATES[trial.status],
-            values=list(trial.values) or None,
-            params=_build_params(account.space, trial.genome, ranges),
-            distributions=dict(ranges),
-            user_attrs=_build_attributes(trial),
+        _set_times(
+            optuna.create_trial(
+                state=STATES[trial.status],
+                values=list(trial.values) or None,
+                params=_build_params(account.space, trial.genome, ranges),
+                distributions=dict(ranges),
+                user_attrs=_build_attributes(trial),
+            ),
+            start,
+            trial.seconds,
         )
-        for trial in account.result.trials
+        for trial, start in zip(account.result.trials, starts, strict=True)
         if trial.rung == rung
     ]
+
+
+def _find_starts(account: Account) -> list[datetime]:
+    """When each trial would have begun if they had run one after another; in local time, as Optuna has it.
+
+    Without a note of when the search began it is assumed to have ended when its ledger was last changed.
+    """
+    before = [0.0, *accumulate(trial.seconds for trial in account.result.trials)]
+    began = Summary.read(account.file.parent).start
+    if began is None:
+        began = datetime.fromtimestamp(account.file.stat().st_mtime - before[-1], timezone.utc)
+    local = began.astimezone().replace(tzinfo=None)
+    return [local + timedelta(seconds=seconds) for seconds in before[:-1]]
+
+
+def _set_times(trial: FrozenTrial, start: datetime, seconds: float) -> FrozenTrial:
+    trial.datetime_start, trial.datetime_complete = start, start + timedelta(seconds=seconds)
+    return trial
 
 
 def _build_params(space: SearchSpace, genome: Genome, ranges: Mapping[str, CategoricalDistribution]) -> dict[str, Any]:

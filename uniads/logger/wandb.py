@@ -19,7 +19,7 @@ from pytorch_lightning.loggers.logger import DummyExperiment, Logger  # type: ig
 from uniads.blueprint import Blueprint
 from uniads.logger.background import Background
 from uniads.search import Result, Trial, Watcher
-from uniads.terminal.table import COLUMNS, flatten_trials
+from uniads.terminal.table import flatten_trials, list_numbers
 
 OPEN_SECONDS = 10.0
 """In which the server has to answer; after that the run is offline."""
@@ -231,13 +231,18 @@ class SearchRun(Watcher):
         if result.best:
             name = result.best.candidate
             self.run.call(lambda run: run.summary.update({"best": name}))
-        rows = [[row[name] for name in COLUMNS] for row in flatten_trials(result.front)]
+        names = list_numbers(result)
+        columns: list[str | int] = ["candidate", *names, "epochs", "seconds", "overrides"]
+        rows = [[row[str(name)] for name in columns] for row in flatten_trials(result.front, names)]
+        shown = [measure.name for measure in result.measures if measure.name in names]
 
         def draw(run: Any) -> None:
             import wandb
 
-            table = wandb.Table(list(COLUMNS), rows)
-            run.log({"front": table, "pareto": wandb.plot.scatter(table, "params", "val_loss", "Pareto front")})
+            table = wandb.Table(columns, rows)
+            run.log({"front": table})
+            if len(shown) > 1:
+                run.log({"pareto": wandb.plot.scatter(table, shown[1], shown[0], "Pareto front")})
 
         self.run.call(draw)
 

@@ -9,6 +9,7 @@ from uniads.options import options
 from uniads.settings import TeacherSettings, TrainingSettings
 from uniads.teacher.source import answer_dtype
 from uniads.teacher.training import Teacher, published_acc1
+from uniads.terminal.chance import describe_chance, is_at_chance
 
 
 def describe_data(data: Data, batch_size: int) -> list[str]:
@@ -74,28 +75,6 @@ def describe_answers(settings: TrainingSettings) -> list[str]:
         return []
     name = str(dtype).removeprefix("torch.")
     return [f"         it answers in {name}, the weights stay as they are; teacher.dtype=float32 keeps all bits"]
-
-
-def is_at_chance(acc1: float, classes: int, images: int) -> bool:
-    """Whether an accuracy can't be told from guessing: it is at most three standard errors above 1 / classes.
-
-    Args:
-        acc1: measured on the images, 0 to 1.
-        classes: number of classes.
-        images: n; a standard error is sqrt(p (1 - p) / n) with p = 1 / classes.
-    """
-    guess = 1 / classes
-    return acc1 - guess <= 3 * sqrt(guess * (1 - guess) / images)
-
-
-def describe_chance(who: str, classes: int) -> str:
-    """That a network guesses.
-
-    Args:
-        who: the network, as a subject.
-        classes: number of classes.
-    """
-    return f"{who} is at chance level ({1 / classes:.2%} for {classes} classes): it has learned nothing yet"
 
 
 def is_clearly_below(acc1: float, published: float, images: int) -> bool:

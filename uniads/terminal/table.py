@@ -7,8 +7,10 @@ from pathlib import Path
 
 from rich.table import Table
 
+from uniads.error import UserError
 from uniads.outcome import Outcome
-from uniads.search import Result, Trial
+from uniads.search import Measure, Result, Trial
+from uniads.terminal.text import clean_text, disarm_formula
 
 NUMBERS = ("val_loss", "val_acc1", "params")
 """What a training measures and a table of trials shows."""
@@ -28,7 +30,7 @@ def flatten_trials(trials: Sequence[Trial], numbers: Sequence[str] = NUMBERS) ->
     return [
         {
             "candidate": trial.candidate,
-            **{name: trial.outcome.get(name, float("nan")) for name in numbers},
+            **{name: _read_number(trial, name) for name in numbers},
             "epochs": trial.epochs,
             "seconds": round(trial.seconds, 2),
             "overrides": " ".join(trial.overrides),
@@ -55,39 +57,58 @@ def write_csv(
     if command:
         rows = [{**row, "command": command(trial)} for row, trial in zip(rows, trials, strict=True)]
     last = ["command"] if command else []
+    cells = [{key: _write_cell(value) for key, value in row.items()} for row in rows]
     with file.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, ["candidate", *numbers, "epochs", "seconds", "overrides", *last])
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows(cells)
 
 
 def list_numbers(result: Result) -> list[str]:
     """Names of the numbers of a training, and of what was minimised, that any trial has."""
     names = dict.fromkeys([*NUMBERS, *(measure.name for measure in result.measures)])
-    return [name for name in names if any(name in trial.outcome for trial in result.trials)]
+    return [name for name in names if not all(isnan(_read_number(trial, name)) for trial in result.trials)]
+
+
+def _read_number(trial: Trial, name: str) -> float:
+    """A number of an outcome, or one that a measure derives from it; NaN where the trial lacks it."""
+    try:
+        return trial.outcome[name] if name in trial.outcome else Measure(name).number(trial.outcome)
+    except UserError:
+        return float("nan")
+
+
+def _write_cell(value: str | int | float) -> str | int | float:
+    if isinstance(value, str):
+        return disarm_formula(clean_text(value))
+    return "" if isnan(value) else value
 
 
 def build_front_table(result: Result) -> Table:
-    """The Pareto front for a terminal; the best candidate and the knee are marked."""
+    """The Pareto front for a terminal; the best candidate, the knee and what a surrogate made up are marked."""
+    predicted = {trial.candidate for trial in result.front if trial.outcome.get("surrogate")}
     table = Table(title="Pareto front (validation)", title_justify="left")
     numbers = list_numbers(result)
     for name in ("", "candidate", *(UNITS.get(name, name) for name in numbers)):
         table.add_column(name, justify="right")
     for row in flatten_trials(result.front, numbers):
+        name = str(row["candidate"])
         marks = [
-            name for name, trial in (("best", result.best), ("knee", result.knee))
-            if trial and trial.candidate == row["candidate"]
-        ]  # fmt: skip
-        table.add_row(" ".join(marks), str(row["candidate"]), *(_format_number(float(row[name])) for name in numbers))
+            mark for mark, trial in (("best", result.best), ("knee", result.knee)) if trial and trial.candidate == name
+        ]
+        marks += ["predicted"] if name in predicted else []
+        table.add_row(" ".join(marks), name, *(_format_number(float(row[name])) for name in numbers))
     return table
 
 
-def explain_marks(result: Result) -> str:
-    """What ``best`` and ``knee`` mean in this search's table."""
+def explain_marks(result: Result, with_knee: bool = True) -> str:
+    """What ``best`` means in this search's table, and ``knee``."""
     targets = [f"{measure.name} {measure.target:,.0f}" for measure in result.measures if measure.target is not None]
     within = f" within the target of {' and '.join(targets)}, or else nearest to it" if targets else ""
     knee = (
-        "; knee: nearest to the ideal point, each measure scaled to 0 to 1 on the front" if result.measures[1:] else ""
+        "; knee: nearest to the ideal point, each measure scaled to 0 to 1 on the front"
+        if result.measures[1:] and with_knee
+        else ""
     )
     return f"best: the lowest {result.measures[0].name}{within}{knee}"
 

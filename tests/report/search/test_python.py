@@ -35,7 +35,7 @@ def test_a_search_of_ones_own_function_is_reported_without_a_framework(tmp_path:
     assert "matplotlib" in done.stdout.split()
     assert not frameworks & set(done.stdout.split())
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert "minimised: error and cost" in text
+    assert "minimised: error (lower is better) and cost (lower is better)" in text
     trials = (tmp_path / "report" / "trials.csv").read_text(encoding="utf-8")
     assert trials.startswith("candidate,error,cost,epochs,seconds,overrides\n")
     front = (tmp_path / "report" / "front.csv").read_text(encoding="utf-8")

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from uniads.report.element.figure import BLUE, GREY, LIGHT, RED, create_panels
+from uniads.report.element.figure import BLUE, GREY, LIGHT, MIN_PANEL, RED, create_panels
 from uniads.report.element.label import shorten_keys
 from uniads.report.element.sheet import Sheet
 from uniads.search.account import Account
 from uniads.search.space import Genome
 from uniads.search.trial import Status
+from uniads.terminal.text import shorten_text
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def draw_frequency_figure(account: Account, tallies: Sequence[Tally]) -> Figure:
     """One panel a gene: a bar a value, of the candidates that tried it, were promoted, and are on the front."""
     dimensions = account.space.dimensions
     longest = max(len(dimension.values) for dimension in dimensions)
-    figure, axes = create_panels(len(dimensions), 4, 0.7 + 0.17 * longest, 11)
+    figure, axes = create_panels(len(dimensions), 4, MIN_PANEL + 0.17 * longest, 11)
     names = shorten_keys([dimension.key for dimension in dimensions])
     for gene, dimension in enumerate(dimensions):
         of_gene = [tally for tally in tallies if tally.gene == gene]
@@ -84,7 +85,7 @@ def draw_frequency_figure(account: Account, tallies: Sequence[Tally]) -> Figure:
         axes[gene].barh(rows, [tally.front for tally in of_gene], 0.8, color=BLUE, label="on the front")
         rejected = [tally.rejected for tally in of_gene]
         axes[gene].scatter(rejected, rows, marker="|", s=60, color=RED, label="rejected", zorder=3)
-        axes[gene].set_yticks(rows, [str(value) for value in dimension.values], fontsize=7)
+        axes[gene].set_yticks(rows, [shorten_text(str(value), 24) for value in dimension.values], fontsize=7)
         axes[gene].tick_params(axis="x", labelsize=7)
         axes[gene].xaxis.set_major_locator(MaxNLocator(integer=True))
         axes[gene].invert_yaxis()

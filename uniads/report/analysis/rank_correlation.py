@@ -9,6 +9,7 @@ from uniads.report.element.figure import BLUE, create_panels, set_logarithmic
 from uniads.report.element.sheet import Sheet
 from uniads.search.account import Account
 from uniads.search.fidelity import RungCorrelation
+from uniads.terminal.text import shorten_text
 
 HALVING_NOTE = (
     "Under halving only promoted candidates reach the higher rungs; that narrows the range and lowers the correlation."
@@ -33,13 +34,14 @@ def draw_rank_correlation_figure(account: Account, correlations: Sequence[RungCo
         epochs: {trial.candidate: trial.values[0] for trial in account.result.at(rung)}
         for rung, epochs in account.rung_epochs.items()
     }
-    name = account.result.measures[0].name
+    name = shorten_text(account.result.measures[0].name)
+    unit = " (nats)" if name == "val_loss" else ""
     for axis, pair in zip(axes, correlations, strict=True):
         both = [candidate for candidate in losses[pair.lower_epochs] if candidate in losses[pair.higher_epochs]]
         points = [losses[pair.lower_epochs][c] for c in both], [losses[pair.higher_epochs][c] for c in both]
         axis.scatter(*points, s=14, color=BLUE, alpha=0.7, linewidths=0)
-        if min(map(min, points)) > 0:
-            set_logarithmic(axis)
-        axis.set(xlabel=f"{name} after epoch {pair.lower_epochs}", ylabel=f"{name} after epoch {pair.higher_epochs}")
+        set_logarithmic(axis)
+        lower, higher = (f"{name}{unit} after epoch {n}" for n in (pair.lower_epochs, pair.higher_epochs))
+        axis.set(xlabel=lower, ylabel=higher)
         axis.set_title(f"tau {pair.kendall_tau}, n = {pair.n}", loc="left", fontsize=9)
     return figure

@@ -1,6 +1,9 @@
 """How figures look, and how they are written: the same numbers give the same bytes."""
 
 import base64
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from math import ceil
 from pathlib import Path
@@ -9,6 +12,7 @@ from typing import Any
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 BLUE, RED, GREY, LIGHT = "#2a6f97", "#c8553d", "#8d99ae", "#d9dee7"
@@ -24,7 +28,10 @@ STYLE: dict[Any, Any] = {
     "legend.frameon": False,
     "legend.fontsize": 8,
     "svg.hashsalt": "uniads",
+    "text.parse_math": False,
 }
+MIN_PANEL = 1.2
+"""Inches of height that a panel needs beside its bars: title, axis and numbers."""
 
 
 def create_figure(width: float, height: float, rows: int = 1, columns: int = 1) -> tuple[Figure, list[Axes]]:
@@ -46,33 +53,46 @@ def create_panels(n: int, columns: int, height: float, width: float = 10.0) -> t
 
 
 def set_logarithmic(axes: Axes) -> None:
-    """Make both axes logarithmic, with ticks at 1, 2 and 5, written as 1.5M rather than as powers."""
-    axes.set(xscale="log", yscale="log")
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    """Make the axes logarithmic where all numbers are positive and differ by more than half, with numbers as 1.5M."""
+    for name, axis in (("x", axes.xaxis), ("y", axes.yaxis)):
+        low, high = getattr(axes.dataLim, f"interval{name}")
+        if low > 0 and high > 1.5 * low:
+            getattr(axes, f"set_{name}scale")("log")
+            axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axis.set_minor_formatter(NullFormatter())
         axis.set_major_formatter(FuncFormatter(_shorten))
-        axis.set_minor_formatter(NullFormatter())
 
 
 def _shorten(number: float, position: int | None = None) -> str:
     for size, sign in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(number) >= size:
             return f"{number / size:.3g}{sign}"
-    return f"{number:.3g}"
+    return f"{number:.4g}"
 
 
 def save_figure(figure: Figure, directory: Path, name: str) -> None:
     """Write a figure as PNG and as SVG."""
-    figure.savefig(directory / f"{name}.png", dpi=150)
+    with _drawing(figure):
+        figure.savefig(directory / f"{name}.png", dpi=150)
     (directory / f"{name}.svg").write_bytes(render_svg(figure))
 
 
 def render_svg(figure: Figure) -> bytes:
     """A figure as SVG, without the date."""
     stream = BytesIO()
-    with rc_context(STYLE):
+    with _drawing(figure):
         figure.savefig(stream, format="svg", metadata={"Date": None})
     return stream.getvalue()
+
+
+@contextmanager
+def _drawing(figure: Figure) -> Iterator[None]:
+    """Draw texts as they are: a dollar is no formula, and a sign that the font lacks is no warning."""
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)
+    with rc_context(STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        yield
 
 
 def encode_picture(svg: bytes) -> str:

@@ -1,6 +1,7 @@
 """A part of a report: sentences, a figure, a table."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from matplotlib.figure import Figure
 
@@ -18,6 +19,9 @@ class Section:
         code: a command or a formula, kept as it is.
         figure: shown above the table.
         sheet: a table.
+        hover: texts that a point of the figure shows under the pointer: for each of the figure's named collections of
+            points, one a point.
+        folds: a line, and the command or formula that it hides until the reader opens it.
         folded: whether the table is hidden until the reader opens it.
     """
 
@@ -27,4 +31,6 @@ class Section:
     code: tuple[str, ...] = ()
     figure: Figure | None = None
     sheet: Sheet | None = None
+    hover: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    folds: tuple[tuple[str, str], ...] = ()
     folded: bool = False

@@ -1,10 +1,13 @@
 """A table that is written as CSV, Markdown and LaTeX, and shown in HTML."""
 
 import csv
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isnan
 from pathlib import Path
+
+from uniads.terminal.text import clean_text, disarm_formula
 
 Cell = str | int | float | None
 
@@ -18,8 +21,10 @@ _LATEX_SIGNS = {
 class Sheet:
     """Rows under named columns. The CSV file keeps every digit; what is read by people is rounded.
 
+    Texts may come from anywhere: no format takes them for a formula, for markup or for a path.
+
     Attributes:
-        name: of its files.
+        name: of its files; other signs than letters, digits, dots and dashes become underscores there.
         title: what it shows, with units and n.
         columns: names, with units.
         rows: one cell a column; None where there is nothing.
@@ -44,9 +49,9 @@ class Sheet:
     def to_markdown(self) -> str:
         """The table in GitHub's Markdown."""
         rule = ["---:" if numeric else "---" for numeric in self.numeric_columns]
-        rows = [[cell.replace("|", r"\|") for cell in row] for row in self.texts]
-        lines = [f"| {' | '.join(row)} |" for row in (self.columns, rule, *rows)]
-        return f"{self.title}\n\n" + "\n".join(lines) + "\n"
+        columns, *rows = [[_escape_markdown(cell) for cell in row] for row in (self.columns, *self.texts)]
+        lines = [f"| {' | '.join(row)} |" for row in (columns, rule, *rows)]
+        return f"{_escape_markdown(self.title)}\n\n" + "\n".join(lines) + "\n"
 
     def to_latex(self) -> str:
         """The table for LaTeX with the booktabs package."""
@@ -60,10 +65,12 @@ class Sheet:
 
     def write(self, directory: Path) -> None:
         """Write the three files into a directory."""
-        with (directory / f"{self.name}.csv").open("w", newline="", encoding="utf-8") as stream:
-            csv.writer(stream).writerows([self.columns, *self.rows])
-        (directory / f"{self.name}.md").write_text(self.to_markdown(), encoding="utf-8")
-        (directory / f"{self.name}.tex").write_text(self.to_latex(), encoding="utf-8")
+        name = re.sub(r"[^\w.-]|^\.+", "_", self.name)
+        rows = [[disarm_formula(clean_text(c)) if isinstance(c, str) else c for c in row] for row in self.rows]
+        with (directory / f"{name}.csv").open("w", newline="", encoding="utf-8") as stream:
+            csv.writer(stream).writerows([map(clean_text, self.columns), *rows])
+        (directory / f"{name}.md").write_text(self.to_markdown(), encoding="utf-8")
+        (directory / f"{name}.tex").write_text(self.to_latex(), encoding="utf-8")
 
 
 def format_cell(cell: Cell) -> str:
@@ -71,9 +78,13 @@ def format_cell(cell: Cell) -> str:
     if cell is None or (isinstance(cell, float) and isnan(cell)):
         return "–"
     if isinstance(cell, str):
-        return cell
+        return clean_text(cell)
     return f"{cell:,}" if isinstance(cell, int) else f"{cell:,.0f}" if 1e4 <= abs(cell) < 1e9 else f"{cell:.4g}"
 
 
+def _escape_markdown(text: str) -> str:
+    return clean_text(text).replace("&", "&amp;").replace("<", "&lt;").replace("|", r"\|")
+
+
 def _escape_latex(text: str) -> str:
-    return "".join(_LATEX_SIGNS.get(sign, sign) for sign in text)
+    return "".join(_LATEX_SIGNS.get(sign, sign) for sign in clean_text(text))

@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 
 from matplotlib.figure import Figure
 
-from uniads.report.element.figure import BLUE, GREY, RED, create_figure
+from uniads.report.element.figure import BLUE, RED, create_figure
 from uniads.report.element.sheet import Sheet
-from uniads.search import Result, Status
+from uniads.search import Measure, Result, Status
+from uniads.terminal.text import shorten_text
 
 
 @dataclass(frozen=True)
@@ -50,16 +51,24 @@ def build_convergence_sheet(progress: Sequence[Progress]) -> Sheet:
     return Sheet("curve", f"The search by epochs trained, n = {len(rows)} trials of the top rung", columns, rows)
 
 
+def _describe_bound(measure: Measure) -> str:
+    of = "" if measure.target is None else " x target away"
+    return f"{shorten_text(measure.name, 20)} {measure.reference:.3g}{of}"
+
+
 def draw_convergence_figure(progress: Sequence[Progress], result: Result) -> Figure:
     """Best loss and hypervolume of the top rung over the epochs trained."""
     figure, axes = create_figure(9.5, 3.4, 1, 2)
     epochs = [point.epochs for point in progress]
     n = len(result.at(result.top))
     axes[0].plot(epochs, [point.best for point in progress], color=BLUE, drawstyle="steps-post", marker=".")
-    axes[0].set(ylabel=f"lowest {result.measures[0].name} of the top rung", xlabel="epochs trained by all candidates")
-    axes[0].set_title(f"Best loss, n = {n} trials", loc="left")
+    name = shorten_text(result.measures[0].name)
+    unit = " (nats)" if name == "val_loss" else ""
+    along = "epochs trained by all candidates"
+    axes[0].set(ylabel=f"lowest {name}{unit} of the top rung\n(lower is better)", xlabel=along)
+    axes[0].set_title(f"Best {name}, n = {n} trial{'' if n == 1 else 's'}", loc="left")
     axes[1].plot(epochs, [point.hypervolume for point in progress], color=RED, drawstyle="steps-post", marker=".")
-    reference = ", ".join(f"{measure.name} {measure.reference:.3g}" for measure in result.measures)
-    axes[1].set(ylabel="hypervolume (larger is better)", xlabel="epochs trained by all candidates")
-    axes[1].set_title(f"Hypervolume, up to {reference}", loc="left", color="black" if progress else GREY)
+    bounds = ", ".join(_describe_bound(measure) for measure in result.measures)
+    axes[1].set(ylabel="hypervolume\n(larger is better)", xlabel=along)
+    axes[1].set_title(f"Hypervolume, up to {bounds}", loc="left", fontsize=8)
     return figure

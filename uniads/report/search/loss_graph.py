@@ -8,6 +8,7 @@ from matplotlib.patches import FancyBboxPatch
 
 from uniads.bridge.loss_formula import LossFormula, TermFormula
 from uniads.report.element.figure import BLUE, GREY, LIGHT, RED, create_figure
+from uniads.terminal.text import shorten_text
 
 BOX, GAP = 1.9, 0.35
 """Width of a box, and the space between two."""
@@ -41,7 +42,7 @@ def draw_loss_figure(loss: LossFormula, student: Sequence[str], title: str) -> F
     for row in range(rows):
         _draw_arrow(axes, (right + BOX / 2, top - row), (right + 0.8 * BOX, middle), RED)
     axes.set(xlim=(-BOX * 0.55, right + 1.6 * BOX), ylim=(-0.6, top + 0.5))
-    axes.set_title(title, loc="left")
+    axes.set_title(shorten_text(title, 80), loc="left")
     return figure
 
 
@@ -68,6 +69,7 @@ def _draw_box(axes: Axes, x: float, y: float, text: str, color: str, width: floa
     corner = (x - width / 2, y - height / 2)
     axes.add_patch(FancyBboxPatch(corner, width, height, corners, facecolor=color, edgecolor="none"))
     dark = color in (BLUE, RED, GREY)
+    text = "\n".join(shorten_text(line, 24) for line in text.split("\n"))
     axes.text(x, y, text, ha="center", va="center", fontsize=8, color="white" if dark else "black", zorder=3)
 
 

@@ -1,4 +1,4 @@
-"""The report on one search: everything in it follows from the ledger.
+"""The report on one search: everything in it follows from the ledger, and from what the search left beside it.
 
 It needs neither Hydra nor torch, so it also reports on a search of any other function:
 
@@ -7,11 +7,11 @@ It needs neither Hydra nor torch, so it also reports on a search of any other fu
     write_report(directory)  # holds the ledger.jsonl of uniads.search.search(..., ledger=Ledger(file, facts))
 """
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from uniads.bridge.loss_formula import LossFormula
+from uniads.bridge.reproduce import find_config_dir
 from uniads.report.analysis.frequency import build_frequency_sheet, count_values, draw_frequency_figure
 from uniads.report.analysis.guidance import write_guidance
 from uniads.report.analysis.importance import build_importance_sheet, draw_importance_figure, measure_importances
@@ -23,23 +23,32 @@ from uniads.report.analysis.rank_correlation import (
 from uniads.report.analysis.shrinkage import build_shrinkage_sheet, draw_shrinkage_figure, find_weighted_genes
 from uniads.report.element import html
 from uniads.report.element.section import Section
-from uniads.report.search.candidate import list_student_settings, spell_candidate
+from uniads.report.search.candidate import (
+    describe_measure,
+    is_predicted,
+    list_student_settings,
+    read_number,
+    show_number,
+    spell_candidate,
+)
 from uniads.report.search.convergence import build_convergence_sheet, draw_convergence_figure, trace_convergence
 from uniads.report.search.cost import describe_cost
 from uniads.report.search.loss_graph import draw_loss_figure
-from uniads.report.search.pareto import build_front_sheet, draw_pareto_figure
+from uniads.report.search.overview import build_overview, read_final
+from uniads.report.search.pareto import build_front_sheet, draw_pareto_figure, list_commands, list_hover_texts
 from uniads.report.search.rung_total import build_rung_total_sheet
 from uniads.search import Trial
 from uniads.search.account import Account
 from uniads.search.fidelity import rank_correlation, verdict
 from uniads.terminal import table
+from uniads.terminal.text import shorten_text
 
 DescribeLoss = Callable[[Account, Trial], LossFormula | None]
 """Gives what a candidate of a search minimises; None where that is unknown."""
 
 
 def write_report(directory: Path, describe_loss: DescribeLoss | None = None) -> Path:
-    """Write the report on the search of a directory, from its ``ledger.jsonl``.
+    """Write the report on the search of a directory, from its ``ledger.jsonl`` and the files beside it.
 
     Args:
         directory: of the search.
@@ -61,11 +70,14 @@ def write_report(directory: Path, describe_loss: DescribeLoss | None = None) -> 
 def build_title(account: Account) -> str:
     """What was searched."""
     facts = account.facts
-    return f"Search of {facts['pair']} on {facts['data']}" if {"pair", "data"} <= facts.keys() else "Search"
+    if not {"pair", "data"} <= facts.keys():
+        return "Search"
+    return f"Search of {shorten_text(str(facts['pair']))} on {shorten_text(str(facts['data']))}"
 
 
 def build_sections(account: Account, describe_loss: DescribeLoss | None) -> Iterator[Section]:
     """The parts; those about completed trials only where there are any."""
+    yield build_overview(account)
     summary = _summarise(account)
     if account.completed:
         yield _build_front_section(account, summary)
@@ -79,32 +91,49 @@ def build_sections(account: Account, describe_loss: DescribeLoss | None) -> Iter
 
 def _summarise(account: Account) -> str:
     result = account.result
-    measures = " and ".join(
-        m.name if m.target is None else f"distance of {m.name} from {m.target:,.6g}" for m in result.measures
-    )
+    measures = " and ".join(describe_measure(measure) for measure in result.measures)
     stops = ", ".join(str(epochs) for epochs in account.facts.get("rung_epochs", account.rung_epochs.values()))
+    genes, size = len(account.space.dimensions), account.space.size
     return (
-        f"{result.candidates} candidates, judged after epoch {stops} on the validation split; minimised: {measures}. "
-        f"{len(account.space.dimensions)} genes, {account.space.size:.3g} combinations before repair."
+        f"{_count(result.candidates, 'candidate')}, judged after epoch {stops} on the validation split; "
+        f"minimised: {measures}. {_count(genes, 'gene')}, {size:.3g} combinations before repair."
     )
+
+
+def _count(n: int, thing: str) -> str:
+    return f"{n:,} {thing}{'' if n == 1 else 's'}"
 
 
 def _build_front_section(account: Account, summary: str) -> Section:
     result = account.result
-    figure = draw_pareto_figure(result, build_title(account)) if len(result.measures) > 1 else None
-    return Section("pareto", "Pareto front", (summary,), figure=figure, sheet=build_front_sheet(result))
+    pictured = len(result.measures) > 1
+    notes = [summary]
+    if result.front:
+        notes.append(f"{table.explain_marks(result)}.")
+    if any(map(is_predicted, result.front)):
+        notes.append("predicted: a surrogate made the numbers up; a training need not repeat them.")
+    config_dir = find_config_dir(account.file.parent)
+    return Section(
+        "pareto",
+        "Pareto front",
+        tuple(f"{note[0].upper()}{note[1:]}" for note in notes),
+        figure=draw_pareto_figure(result, build_title(account)) if pictured else None,
+        sheet=build_front_sheet(result),
+        hover=list_hover_texts(result) if pictured else {},
+        folds=list_commands(result, lambda trial: spell_candidate(account, trial, config_dir)),
+    )
 
 
 def _build_best_section(account: Account, describe_loss: DescribeLoss | None) -> Section:
     best = account.result.best
     if best is None:
         return Section("best", "Best candidate", ("No candidate was completed at the top rung yet.",))
-    numbers = ", ".join(f"{m.name} {m.number(best.outcome):,.6g}" for m in account.result.measures)
-    note = (
-        f"{best.candidate}, after epoch {best.epochs}: {numbers}. Of the front, the lowest first measure within "
-        "every target, or the nearest to the targets."
-    )
-    command = spell_candidate(account, best)
+    numbers = [(m.name, read_number(account.result, m.name, best)) for m in account.result.measures]
+    shown = ", ".join(f"{name} {show_number(number)}" for name, number in numbers if number is not None)
+    predicted = ", as a surrogate predicts it" if is_predicted(best) else ""
+    marks = table.explain_marks(account.result, with_knee=False)
+    note = f"{best.candidate}, after epoch {best.epochs}{predicted}: {shown}. {marks[0].upper()}{marks[1:]}."
+    command = spell_candidate(account, best, find_config_dir(account.file.parent))
     loss = describe_loss(account, best) if describe_loss else None
     if loss is None:
         return Section("best", "Best candidate", (note,), (command,))
@@ -150,12 +179,11 @@ def _build_rank_correlation_section(account: Account) -> Section:
 
 def _describe_epochs(account: Account) -> Iterator[str]:
     if "recipe_epochs" in account.facts and account.result.epochs_spent > 0:
-        file = account.file.parent / "final" / "outcome.json"
-        final = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-        yield f"{describe_cost(account.result, account.facts['recipe_epochs'], final.get('epochs', 0))}."
+        epochs = read_final(account.file.parent).get("epochs", 0)
+        yield f"{describe_cost(account.result, account.facts['recipe_epochs'], epochs)}."
 
 
 def _build_footer(account: Account) -> str:
     version = account.facts.get("version")
-    source = f" of uniads {version}" if version else ""
+    source = f" of uniads {shorten_text(str(version))}" if version else ""
     return f"Written from the {account.file.name}{source}; python -m uniads.report directory=DIR writes it again."

@@ -88,7 +88,7 @@ def _read_training(file: Path) -> Training:
     except ValueError as error:
         raise UserError(f"{file} is no JSON: {error}") from error
     settings, job, overrides = (
-        _read_yaml(file.parent / ".hydra" / f"{name}.yaml") for name in ("config", "hydra", "overrides")
+        read_yaml(file.parent / ".hydra" / f"{name}.yaml") for name in ("config", "hydra", "overrides")
     )
     choices = job["hydra"]["runtime"]["choices"]
     distiller, addition = choices["distiller"], choices.get("also")
@@ -100,13 +100,13 @@ def _read_training(file: Path) -> Training:
         method=f"{distiller}+{addition}" if addition else distiller,
         recipe=choices["recipe"],
         seed=int(settings["seed"]),
-        settings={key: value for key, value in _flatten(settings) if key.split(".")[0] not in IGNORED_SETTINGS},
+        settings={key: value for key, value in flatten(settings) if key.split(".")[0] not in IGNORED_SETTINGS},
         outcome=outcome,
         alterations=() if distiller == "searched" else alterations,
     )
 
 
-def _read_yaml(file: Path) -> Any:
+def read_yaml(file: Path) -> Any:
     """What a YAML file holds; interpolations stay as they are written.
 
     Raises:
@@ -118,10 +118,10 @@ def _read_yaml(file: Path) -> Any:
         raise UserError(f"{file} is no YAML: {str(error).splitlines()[0]}") from error
 
 
-def _flatten(settings: Mapping[Any, Any], prefix: str = "") -> list[tuple[str, str]]:
+def flatten(settings: Mapping[Any, Any], prefix: str = "") -> list[tuple[str, str]]:
     """Settings by dotted keys."""
     rows: list[tuple[str, str]] = []
     for key, value in settings.items():
         name = f"{prefix}{key}"
-        rows += _flatten(value, f"{name}.") if isinstance(value, Mapping) and value else [(name, str(value))]
+        rows += flatten(value, f"{name}.") if isinstance(value, Mapping) and value else [(name, str(value))]
     return rows
