@@ -27,7 +27,7 @@ from uniads.search.replay.known import known_candidates, known_students
 from uniads.search.replay.record import Record
 from uniads.search.replay.replay import Replay
 from uniads.search.replay.surrogate import Surrogate
-from uniads.terminal.console import build_console
+from uniads.terminal.console import build_console, print_lines
 
 POINTS = 200
 """Points of a curve."""
@@ -171,8 +171,7 @@ def prepare(settings: ComparisonSettings, loader: ConfigLoader, console: Console
     else:
         surrogate = record.surrogate(settings.seed, settings.noise)
         space = known_students(record, surrogate)
-    for line in _describe(settings, record, surrogate, budget):
-        console.print(line, highlight=False, soft_wrap=True)
+    print_lines(console, _describe(settings, record, surrogate, budget))
     return Ground(record, surrogate, space, budget), players
 
 
@@ -241,7 +240,7 @@ def show(settings: ComparisonSettings, ground: Ground, found: Comparison, consol
     )
     figure.save_figure(picture, settings.directory, "curves")
     _write(settings, ground, found, standings)
-    console.print(f"curves.png, curves.svg, comparison.csv, .md and .json: {settings.directory}", soft_wrap=True)
+    print_lines(console, [f"curves.png, curves.svg, comparison.csv, .md and .json: {settings.directory}"])
 
 
 def _write(

@@ -24,7 +24,7 @@ from uniads.model.base import Network, count_params
 from uniads.recipe import Recipe
 from uniads.settings import TrainerSettings
 from uniads.teacher.training import published_acc1
-from uniads.terminal.console import build_console
+from uniads.terminal.console import build_console, print_lines
 from uniads.terminal.opening import describe_data
 
 
@@ -89,14 +89,13 @@ def evaluate(settings: EvaluationSettings, console: Console) -> None:
             f"the {settings.part} loss of {settings.checkpoint} is {scores['loss']}: the network's answers to these "
             "images are no finite numbers; choose the data, mean and std that it was trained with, or another file"
         )
-    for line in describe_data(data, settings.recipe.batch_size):
-        console.print(line, highlight=False, soft_wrap=True)
+    print_lines(console, describe_data(data, settings.recipe.batch_size))
     published = published_acc1(facts, data) if settings.part == "test" else None
-    console.print(
+    line = (
         f"{count_params(network):,} parameters, {settings.part} loss {scores['loss']:.4f} nats, "
-        f"{settings.part} accuracy {scores['acc1']:.2%}" + (f"; published: {published:.2%}" if published else ""),
-        highlight=False,
+        f"{settings.part} accuracy {scores['acc1']:.2%}"
     )
+    print_lines(console, [line + (f"; published: {published:.2%}" if published else "")])
 
 
 def load_network(settings: EvaluationSettings, data: Data) -> tuple[Network, Mapping[str, Any]]:

@@ -7,7 +7,7 @@ from omegaconf import DictConfig, OmegaConf
 from uniads.error import UserError
 from uniads.export.optuna import export_studies
 from uniads.search.account import Account
-from uniads.terminal.console import build_console
+from uniads.terminal.console import build_console, print_lines
 
 
 def main(cfg: DictConfig) -> None:
@@ -22,4 +22,4 @@ def main(cfg: DictConfig) -> None:
     names = export_studies(Account.of(file), cfg.storage, cfg.name or file.resolve().parent.name)
     console = build_console()
     for name in names:
-        console.print(f"study {name} in {cfg.storage}", highlight=False, soft_wrap=True)
+        print_lines(console, [f"study {name} in {cfg.storage}"])

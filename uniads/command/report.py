@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 from uniads.bridge.candidate_loss import describe_candidate_loss
 from uniads.report.search.page import write_report
 from uniads.report.trainings import write_trainings
-from uniads.terminal.console import build_console
+from uniads.terminal.console import build_console, print_lines
 
 
 def main(cfg: DictConfig) -> None:
@@ -21,9 +21,9 @@ def main(cfg: DictConfig) -> None:
     directory, console = Path(cfg.directory), build_console()
     if (directory / "ledger.jsonl").exists():
         page = write_report(directory, partial(describe_candidate_loss, GlobalHydra.instance().config_loader()))
-        console.print(f"report: {page}", highlight=False, soft_wrap=True, markup=False)
+        print_lines(console, [f"report: {page}"])
         return
     sheets = write_trainings(directory)
     for sheet in sheets:
-        console.print(sheet.to_markdown(), highlight=False, soft_wrap=True, markup=False)
-    console.print(f"as CSV, Markdown and LaTeX: {directory / 'report'}", highlight=False, soft_wrap=True, markup=False)
+        print_lines(console, [sheet.to_markdown()])
+    print_lines(console, [f"as CSV, Markdown and LaTeX: {directory / 'report'}"])

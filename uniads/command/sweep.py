@@ -12,7 +12,7 @@ from uniads.error import UserError
 from uniads.export.sweep import build_sweeps, write_sweeps
 from uniads.report.comparison.equal_epochs import build_equal_epochs_sheet, read_search_trainings, read_sweep_trainings
 from uniads.search.account import Account
-from uniads.terminal.console import build_console
+from uniads.terminal.console import build_console, print_lines
 
 
 def main(cfg: DictConfig) -> None:
@@ -31,7 +31,7 @@ def main(cfg: DictConfig) -> None:
             account.result.measures, account.schedule_epochs, {"search": read_search_trainings(account), **files}
         )
         sheet.write(directory)
-        console.print(sheet.to_markdown(), highlight=False, soft_wrap=True, markup=False)
+        print_lines(console, [sheet.to_markdown()])
         return
     loader = GlobalHydra.instance().config_loader()
     settings = search_settings(cfg, loader)
@@ -40,4 +40,4 @@ def main(cfg: DictConfig) -> None:
         setup.space, settings.schedule, settings.candidates, settings.overrides, setup.target, cfg.seed, directory
     )
     for path in write_sweeps(made, directory):
-        console.print(f"wandb sweep {path}", highlight=False, soft_wrap=True)
+        print_lines(console, [f"wandb sweep {path}"])

@@ -1,7 +1,6 @@
 """One training as its user sees it: what it works on, what it will take, and what came out."""
 
 import json
-from collections.abc import Iterable
 from dataclasses import asdict
 
 from omegaconf import DictConfig
@@ -14,7 +13,7 @@ from uniads.error import UserError
 from uniads.outcome import Outcome
 from uniads.settings import TrainingSettings
 from uniads.terminal.chance import describe_chance, is_at_chance
-from uniads.terminal.console import build_console
+from uniads.terminal.console import build_console, print_lines
 from uniads.terminal.opening import describe_answers, describe_data, describe_teacher
 from uniads.terminal.table import build_outcome_table
 from uniads.terminal.teaching import TeacherProgress
@@ -27,7 +26,7 @@ def main(cfg: DictConfig) -> None:
     settings, console = training_settings(cfg), build_console()
     if settings.plan:
         data = load_data(settings)
-        _print(console, [*_introduce(settings, data), *plan_training(settings, data)])
+        print_lines(console, [*_introduce(settings, data), *plan_training(settings, data)])
     else:
         train(settings, console)
 
@@ -39,20 +38,20 @@ def train(settings: TrainingSettings, console: Console) -> Outcome:
         UserError: it can't be trained like that, or the training was stopped as hopeless.
     """
     data = load_data(settings)
-    _print(console, _introduce(settings, data))
+    print_lines(console, _introduce(settings, data))
     if is_teacher_missing(settings, data):
-        _print(console, plan_training(settings, data))
+        print_lines(console, plan_training(settings, data))
 
     def show_teacher(parts: Parts) -> None:
         if parts.teacher:
             lines = describe_teacher(parts.teacher, data, settings.teacher)
-            _print(console, [*lines, *describe_answers(settings)])
+            print_lines(console, [*lines, *describe_answers(settings)])
 
     outcome = fit(settings, show_teacher, TeacherProgress(console))
     directory = settings.directory
     (directory / "outcome.json").write_text(json.dumps(asdict(outcome), indent=2) + "\n")
     console.print(build_outcome_table(outcome))
-    _print(console, [*_describe_luck(outcome, data), f"student, checkpoints and outcome.json: {directory}"])
+    print_lines(console, [*_describe_luck(outcome, data), f"student, checkpoints and outcome.json: {directory}"])
     if outcome.rejected:
         raise UserError(f"the training was stopped: {outcome.rejected}; try a smaller recipe.lr or distiller weight")
     return outcome
@@ -69,8 +68,3 @@ def _describe_luck(outcome: Outcome, data: Data) -> list[str]:
         acc1, count = outcome.test_acc1_last, len(data.test(1).index)
     guesses = acc1 is not None and is_at_chance(acc1, data.num_classes, count)
     return [f"warning: {describe_chance('this student', data.num_classes)}"] if guesses else []
-
-
-def _print(console: Console, lines: Iterable[str]) -> None:
-    for line in lines:
-        console.print(line, highlight=False, soft_wrap=True, markup=False)

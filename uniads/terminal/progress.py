@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from uniads.launcher.slip import Slip
 from uniads.search import Result, Schedule, Status, Trial, Watcher
+from uniads.terminal.console import print_lines
 
 POLL = 0.25
 """Seconds between two looks at the jobs' directories."""
@@ -59,18 +60,14 @@ class ProgressWatcher(Watcher):
         failed = sum(trial.status is Status.FAILED for trial in trials)
         losses = [trial.values[0] for trial in trials if trial.status is Status.COMPLETED]
         best = f"{min(losses):.4f}" if losses else "none"
-        self.console.print(
+        line = (
             f"generation {generation + 1}  rung {rung + 1}/{len(self.schedule.rungs)}  "
             f"{trials[0].epochs:>3} epochs  {len(trials):>3} candidates  best loss {best}  "
-            f"rejected {rejected}  failed {failed}",
-            highlight=False,
-            soft_wrap=True,
+            f"rejected {rejected}  failed {failed}"
         )
-        for trial in trials:
-            if trial.status is not Status.COMPLETED:
-                self.console.print(
-                    f"  {trial.candidate} {trial.status.value}: {trial.reason}", highlight=False, soft_wrap=True
-                )
+        lost = [trial for trial in trials if trial.status is not Status.COMPLETED]
+        reasons = [f"  {trial.candidate} {trial.status.value}: {trial.reason}" for trial in lost]
+        print_lines(self.console, [line, *reasons])
         self.bar.update(self.task, completed=self._done)
 
     def _poll(self) -> None:

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from uniads.teacher.watcher import TeacherWatcher
+from uniads.terminal.console import print_lines
 
 PAUSE = 30.0
 """Seconds between two lines where no bar can be shown, as in a log file."""
@@ -27,11 +28,13 @@ class TeacherProgress(TeacherWatcher):
         self._printed = 0.0
 
     def wait(self, name: str, file: Path) -> None:
-        self._print(f"waiting  for another process that trains {name}, to be stored in {file}")
+        print_lines(self.console, [f"waiting  for another process that trains {name}, to be stored in {file}"])
 
     def start(self, name: str, epochs: int, done: int) -> None:
         self._name, self._epochs, self._printed = name, epochs, monotonic()
-        self._print(f"training {name}: {epochs} epochs" + (f", {done} of them done before" if done else ""))
+        print_lines(
+            self.console, [f"training {name}: {epochs} epochs" + (f", {done} of them done before" if done else "")]
+        )
         self._bar = Progress(
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("epochs"),
             TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), console=self.console, transient=True,
@@ -45,12 +48,9 @@ class TeacherProgress(TeacherWatcher):
             self._bar.update(self._bar.task_ids[0], completed=done, description=f"{self._name}, {accuracy}")
         if not self.console.is_terminal and (monotonic() - self._printed > PAUSE or done == self._epochs):
             self._printed = monotonic()
-            self._print(f"         epoch {done} of {self._epochs}, {accuracy}")
+            print_lines(self.console, [f"         epoch {done} of {self._epochs}, {accuracy}"])
 
     def finish(self) -> None:
         if self._bar:
             self._bar.stop()
             self._bar = None
-
-    def _print(self, line: str) -> None:
-        self.console.print(line, highlight=False, markup=False, soft_wrap=True)
