@@ -97,7 +97,7 @@ X = drawn(4, 10)
 @pytest.mark.parametrize(
     ("said", "message"),
     [
-        ((X, X[:3]), "must be of the same images, got 4 of the student, 3 of the teacher"),
+        ((X, X[:3]), "of the same images in all their parts, got 4 of the student, 3 of the teacher"),
         ((X, X, (drawn(3, 1, 8, 8), torch.arange(3))), "4 of the teacher, 3 of the batch"),
         ((X, None), "this distiller compares with a teacher; give what it says"),
         ((X[0], X[0]), r"logits of the student must be floats of shape \(images, classes\).* shape \(10,\)"),

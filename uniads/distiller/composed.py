@@ -125,9 +125,10 @@ def _check_images(student: Knowledge, teacher: Knowledge, batch: Batch | None) -
     images = {"student": len(student.logits), "teacher": len(teacher.logits)}
     if batch is not None:
         images["batch"] = len(batch.label)
-    if len(set(images.values())) > 1:
+    parts = [x for known in (student, teacher) for x in (*known.features, known.embedding)]
+    if len({*images.values(), *map(len, parts)}) > 1:
         got = ", ".join(f"{count} of the {whose}" for whose, count in images.items())
-        raise UserError(f"student, teacher and batch must be of the same images, got {got}")
+        raise UserError(f"student, teacher and batch must be of the same images in all their parts, got {got}")
 
 
 def _is_number(value: object) -> bool:
