@@ -64,7 +64,7 @@ class Job:
                 # Lightning turns Ctrl-C into an exit, and ignores further ones.
                 signal.signal(signal.SIGINT, signal.default_int_handler)
                 raise KeyboardInterrupt from error
-            if fault := find_fault(_unwrap(error), slip.folder.parent.parent):
+            if fault := find_fault(_unwrap(error), slip.folder.parent):
                 # Without the original, which other processes may be unable to read.
                 raise fault from None
             slip.error.write_text(_format_trace(error), encoding="utf-8", errors="backslashreplace")

@@ -177,7 +177,7 @@ class Launch:
         Raises:
             MachineError: the error tells of a fault of the machine.
         """
-        if fault := find_fault(error, self.directory.parent):
+        if fault := find_fault(error, self.directory):
             raise fault from (error if isinstance(error, BaseException) and error is not fault else None)
 
     def _fail(self, trial: Trial, error: BaseException) -> None:

@@ -21,19 +21,19 @@ SHARED_SIGNS = ("shared memory", "shm", "/torch_")
 """What torch's errors say of it; they have no number."""
 
 
-def find_fault(error: object, directory: Path) -> MachineError | None:
+def find_fault(error: object, trials: Path) -> MachineError | None:
     """The fault of the machine that an error tells of; None where it tells of another one.
 
     Args:
         error: any; what is no exception tells of nothing.
-        directory: of the search, to say how to go on.
+        trials: the folder of a search's candidates; to go on, the search is given the folder above.
     """
     if isinstance(error, MachineError):
         return error
     if not isinstance(error, BaseException):
         return None
-    go_on = f"then go on with the same command and hydra.run.dir={directory}"
-    if (place := _full_place(error, directory)) is not None:
+    go_on = f"then go on with the same command and hydra.run.dir={trials.parent}"
+    if (place := _full_place(error, trials)) is not None:
         if place.startswith(SHARED_MEMORY):
             return FullDiskError(
                 f"the shared memory {SHARED_MEMORY} of this machine is full; free it or make it larger (docker run "
@@ -50,13 +50,13 @@ def find_fault(error: object, directory: Path) -> MachineError | None:
     return None
 
 
-def _full_place(error: BaseException, directory: Path) -> str | None:
+def _full_place(error: BaseException, trials: Path) -> str | None:
     """What is full; None where nothing is."""
     text = safe_text(error)
     if isinstance(error, OSError) and error.errno in FULL:
-        return str(error.filename or directory)
+        return str(error.filename or trials)
     if "PytorchStreamWriter failed writing" in text:
-        return str(directory)
+        return str(trials)
     if "No space left on device" in text or "out of shared memory" in text:
-        return SHARED_MEMORY if any(sign in text for sign in SHARED_SIGNS) else str(directory)
+        return SHARED_MEMORY if any(sign in text for sign in SHARED_SIGNS) else str(trials)
     return None

@@ -74,12 +74,9 @@ def _find_differences(
         before, now = there.get(name), here.get(name)
         if before == now:
             continue
-        if (
-            isinstance(before, Mapping)
-            and isinstance(now, Mapping)
-            and (before.keys() == now.keys() or name == "trainer")
-        ):
-            yield from _find_differences(before, now, f"{prefix}{name}.")
+        parts = (before, now) if isinstance(before, Mapping) and isinstance(now, Mapping) else None
+        if parts and (name == "trainer" or parts[0].keys() == parts[1].keys()):
+            yield from _find_differences(*parts, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", _spell(before), _spell(now)
 

@@ -3,7 +3,9 @@
 import csv
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from math import isfinite, nan
 from pathlib import Path
 
 from uniads.error import UserError
@@ -58,29 +60,47 @@ def read_sweep_trainings(path: Path, length: int) -> list[SourceTraining]:
     runs: dict[str, list[dict[str, float]]] = {}
     for file in files:
         for number, row in enumerate(_read_rows(file), start=1):
-            if missing := [name for name in NEEDED_COLUMNS if row.get(name) in (None, "")]:
-                raise UserError(f"{file}, row {number} has no {missing[0]!r}; it needs {', '.join(NEEDED_COLUMNS)}")
+            numbers = _read_numbers(row)
+            for column in NEEDED_COLUMNS:
+                if not isfinite(numbers.get(column.replace("/", "_"), nan)):
+                    raise UserError(
+                        f"{file}, row {number} has no {column!r} that is a number, got {str(row.get(column))[:80]!r}; it "
+                        f"needs {', '.join(NEEDED_COLUMNS)}"
+                    )
             name = f"{file}: {row.get('run', number)}"
-            runs.setdefault(name, []).append(_read_numbers(row))
+            runs.setdefault(name, []).append(numbers)
     return [_build_training(rows, length) for rows in runs.values()]
 
 
 def _read_rows(file: Path) -> Iterable[Mapping[str, object]]:
-    with file.open(newline="", encoding="utf-8") as stream:
-        if file.suffix == ".csv":
-            yield from csv.DictReader(stream)
-        else:
-            yield from (json.loads(line) for line in stream if line.strip())
+    """The rows of a file.
+
+    Raises:
+        UserError: it is no CSV or JSONL file.
+    """
+    try:
+        with file.open(newline="", encoding="utf-8") as stream:
+            if file.suffix == ".csv":
+                yield from csv.DictReader(stream)
+                return
+            for line in stream:
+                row = json.loads(line) if line.strip() else None
+                if row is not None and not isinstance(row, dict):
+                    raise ValueError("a line is no JSON object")
+                if row is not None:
+                    yield row
+    except (csv.Error, ValueError, RecursionError) as error:
+        kind = "CSV" if file.suffix == ".csv" else "JSONL"
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{file} is no {kind} file ({reason}); export the results again") from None
 
 
 def _read_numbers(row: Mapping[str, object]) -> dict[str, float]:
     """The numbers of a row under the ledger's names: ``val_loss`` for ``val/loss``."""
     numbers = {}
     for name, value in row.items():
-        try:
-            numbers[name.replace("/", "_")] = float(str(value))
-        except ValueError:
-            continue
+        with suppress(ValueError):
+            numbers[str(name).replace("/", "_")] = float(str(value))
     return numbers
 
 

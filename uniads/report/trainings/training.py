@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -82,14 +83,36 @@ def group_trainings(trainings: Sequence[Training]) -> list[list[Training]]:
 
 
 def _read_training(file: Path) -> Training:
-    """The training that left an ``outcome.json``, and beside it what Hydra writes down of a job."""
+    """The training that left an ``outcome.json``, and beside it what Hydra writes down of a job.
+
+    Raises:
+        UserError: one of the files is not as a training leaves it.
+    """
     try:
         outcome = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(f"{file} is no JSON: {error}") from error
-    settings, job, overrides = (
-        read_yaml(file.parent / ".hydra" / f"{name}.yaml") for name in ("config", "hydra", "overrides")
-    )
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{file} is no JSON: {' '.join(str(error).split())[:200]}") from error
+    if not isinstance(outcome, Mapping) or not all(map(_is_result, outcome.values())):
+        raise UserError(f"{file} holds more than the finite numbers of a training; remove it, or train again")
+    try:
+        return _build_training(file.parent / ".hydra", outcome)
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(
+            f"{file.parent / '.hydra'} is not what Hydra writes down of a training ({type(error).__name__}: "
+            f"{str(error)[:100]}); remove the folder of the training, or train again"
+        ) from error
+
+
+def _is_result(value: object) -> bool:
+    """Whether a value may stand in an ``outcome.json``."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value is None or isinstance(value, str) or (number and abs(float(str(value))) < inf)
+
+
+def _build_training(notes: Path, outcome: Mapping[str, Any]) -> Training:
+    settings, job, overrides = (read_yaml(notes / f"{name}.yaml") for name in ("config", "hydra", "overrides"))
     choices = job["hydra"]["runtime"]["choices"]
     distiller, addition = choices["distiller"], choices.get("also")
     given = (str(override).lstrip("+~") for override in overrides)
@@ -114,7 +137,7 @@ def read_yaml(file: Path) -> Any:
     """
     try:
         return yaml.safe_load(file.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise UserError(f"{file} is no YAML: {str(error).splitlines()[0]}") from error
 
 
