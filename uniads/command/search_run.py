@@ -207,8 +207,12 @@ def report(setup: Setup, result: Result, console: Console) -> None:
         _print(console, [table.explain_marks(result), *_describe_chance(result.best, setup.data)])
     _print(console, fidelity.report(settings.schedule, result.trials))
     if result.best:
-        trained = settings.ledger is None
-        promise = "again, to the same validation loss" if trained else "(its numbers were replayed, or predicted)"
+        promise = "again, to the same validation loss"
+        if settings.ledger is not None:
+            predicted = "surrogate" in result.best.outcome
+            promise = (
+                "in truth: a surrogate made its numbers up" if predicted else "in truth: its numbers were replayed"
+            )
         again = f"train {result.best.candidate} {promise}:"
         _print(console, [again, command(result.best)])
         (directory / "best.sh").write_text(command(result.best) + "\n")
