@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Event
 from time import monotonic
 from typing import Any
 
@@ -195,6 +196,26 @@ def test_a_silent_server_costs_the_work_no_time_and_is_told_once(
         assert len(list((tmp_path / place / "wandb").glob("offline-run-*/run-*.wandb"))) == 1
 
 
+def test_a_server_that_goes_away_is_told_and_not_waited_for(
+    fresh: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    fresh.setattr(logger_module, "UPLOAD_SECONDS", 1.0)
+    opened = Event()
+    with serving() as server:
+        for name, value in (("WANDB_MODE", "online"), ("WANDB_API_KEY", KEY), ("WANDB_BASE_URL", server.address)):
+            fresh.setenv(name, value)
+        run = Run(tmp_path, "name", "group", "search", {})
+        run.call(lambda it: opened.set())
+        assert opened.wait(60)
+    run.log({"x": 1})
+    begin = monotonic()
+    run.close(0)
+    assert monotonic() - begin < 20
+    told = [line for line in capfd.readouterr().err.splitlines() if line.startswith("W&B:")]
+    assert len(told) == 1, told
+    assert "`wandb sync` uploads" in told[0]
+
+
 def _break_directory(directory: Path) -> None:
     (directory / "wandb").write_text("a file in the folder's place")
 
@@ -224,7 +245,7 @@ def test_what_breaks_in_the_middle_is_told_once_and_the_next_run_is_logged(
     run.close(0)
     told = [line for line in capfd.readouterr().err.splitlines() if line.startswith("W&B:")]
     assert len(told) == 1, told
-    assert "'name' is no longer logged, and goes on" in told[0]
+    assert "'name' goes on without logging" in told[0]
     after = Run(tmp_path / "b", "name", "group", "training", {})
     seen = look(after)
     after.close(0)

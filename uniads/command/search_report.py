@@ -7,6 +7,7 @@ from rich.console import Console
 
 from uniads.bridge.candidate_loss import describe_candidate_loss
 from uniads.bridge.reproduce import build_command, find_config_dir
+from uniads.bridge.search_settings import SearchSettings
 from uniads.command.search_setup import Setup
 from uniads.data.base import Data
 from uniads.export import optuna
@@ -43,10 +44,8 @@ def report(setup: Setup, result: Result, console: Console) -> None:
         print_lines(console, [table.explain_marks(result), *_describe_chance(result.best, setup.data)])
     print_lines(console, fidelity.report(settings.schedule, result.trials))
     if result.best:
-        trained = settings.ledger is None
-        promise = "again, to the same validation loss" if trained else "(its numbers were replayed, or predicted)"
-        again = f"train {result.best.candidate} {promise}:"
-        print_lines(console, [again, command(result.best)])
+        promise = _describe_promise(settings, result.best)
+        print_lines(console, [f"train {result.best.candidate} {promise}:", command(result.best)])
         (directory / "best.sh").write_text(command(result.best) + "\n")
     if settings.report and result.trials:
         page = write_report(directory, partial(describe_candidate_loss, setup.launch.loader, trusted=True))
@@ -55,6 +54,14 @@ def report(setup: Setup, result: Result, console: Console) -> None:
         studies.unlink(missing_ok=True)
         account = Account.of(directory / "ledger.jsonl")
         optuna.export_studies(account, f"sqlite:///{studies}", directory.name)
+
+
+def _describe_promise(settings: SearchSettings, best: Trial) -> str:
+    """What the best candidate's command gives, beside the numbers that the search has."""
+    if settings.ledger is None:
+        return "again, to the same validation loss"
+    predicted = "surrogate" in best.outcome
+    return "in truth: a surrogate made its numbers up" if predicted else "in truth: its numbers were replayed"
 
 
 def _describe_chance(best: Trial, data: Data) -> list[str]:

@@ -114,7 +114,10 @@ class Run:
             _end_service()
 
     def _tell(self, error: BaseException) -> None:
-        _say(f"{_shorten(error)}; {self.name!r} is no longer logged, and goes on")
+        kept = self.directory / "wandb"
+        _say(
+            f"{_shorten(error)}; {self.name!r} goes on and is no longer logged; `wandb sync` uploads what is in {kept}"
+        )
 
     def _open(self) -> Any:
         # A program that logs to W&B hands its service on to what it starts. When that is killed, the service keeps the
@@ -148,6 +151,7 @@ class Run:
         wanted: dict[str, Any] = {
             "silent": True, "console": "off", "x_disable_stats": True, "x_disable_meta": True, "reinit": "create_new",
             "init_timeout": OPEN_SECONDS, "finish_timeout": UPLOAD_SECONDS,
+            "finish_timeout_raises": True,
         }  # fmt: skip
         known = type(wandb.Settings()).model_fields
         # A sweep's agent has chosen run and group already.

@@ -54,7 +54,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
         return {"val_loss": 1 + position / 10 / epochs, "params": 2000.0 - position, "val_acc1": 0.5}
 
     directory = tmp_path_factory.mktemp("hostile")
-    facts = {"pair": TEXTS[0], "data": TEXTS[4], "version": TEXTS[5], "seed": TEXTS[1], "overrides": [f"x={TEXTS[0]}"]}
+    facts = {"pair": TEXTS[0], "data": TEXTS[4], "version": TEXTS[5], "seed": 3, "overrides": [f"x={TEXTS[0]}"]}
     schedule = Halving([1, 2], [len(TEXTS), 12])
     record(directory, {key: TEXTS, "</title><script>": [1]}, evaluate, (LOSS, SIZE), schedule, len(TEXTS), **facts)
     file = directory / "ledger.jsonl"
