@@ -231,7 +231,8 @@ def test_a_key_of_ones_own_is_allowed_where_another_refers_to_it() -> None:
 @pytest.mark.parametrize(
     "overrides",
     [
-        ("+also=kd", "+assistant=resnet56", "+distiller.until=0.5"), ("+assistant=[resnet56,resnet32]", "debug=default"),
+        ("+also=kd", "+assistant=resnet56", "+distiller.until=0.5"), ("+assistant=[resnet56,resnet32]",),
+        ("debug=default",),
         ("model@teacher.model=timm", "teacher.model.name=vit", "+teacher.model.img_size=32"),
         ("data.views=8",), ("callback=sweep",), ("logger=none",),
         ("data=imagefolder", "data.folder=d"), ("recipe.lr=1", "chance=2"), ("teacher.checkpoint=file.pt",),

@@ -104,7 +104,7 @@ def validate(schema: type[Section], values: Any, cfg: DictConfig, lost: list[Use
     """
     errors: list[ErrorDetails] = []
     try:
-        schema.modelvalidate(values)
+        schema.model_validate(values)
     except ValidationError as error:
         errors = error.errors(include_url=False)
     found = [(above + tuple(each["loc"]), each) for each in errors if not lost or each["type"] != MISSING]
