@@ -30,7 +30,7 @@ def test_what_fits_passes(facts: dict[str, Any]) -> None:
     [
         ({**KD, "logits": {**NODE, "weight": "heavy"}}, "key.logits.weight must be a number, got 'heavy'"),
         ({**KD, "logits": {**NODE, "weigth": 1}}, r"no key 'key.logits.weigth'; Node takes .*Did you mean weight\?"),
-        ({**KD, "until": float("nan")}, "key.until must be a finite number or null, got nan"),
+        ({**KD, "until": float("nan")}, "key.until must be a finite number, got nan"),
         ({**KD, "logits": 3}, "key.logits must be an option, got 3"),
         (
             {**KD, "logits": {**NODE, "distance": {"_target_": "uniads.distance.kl.KL", "tau": 3}}},
@@ -42,7 +42,7 @@ def test_what_fits_passes(facts: dict[str, Any]) -> None:
             {"_target_": "uniads.transform.identity.Identity", "size": 3},
             "no key 'key.size'; Identity takes nothing",
         ),
-        ({**DIGITS, "fractoin": 0.5}, r"no key 'key.fractoin'; Digits takes .*Did you mean fraction\?"),
+        ({**DIGITS, "fractoin": 0.5}, r"no key 'key.fractoin'; Digits takes .*Did you mean fraction"),
         ({**DIGITS, "mean": 3}, "key.mean must be a list, got 3"),
         ({**DIGITS, "flip": "no"}, "key.flip must be true or false, got 'no'"),
         ({**NETWORK, "blocks": [1, "a"]}, "key.blocks must be a list of which entry 1 is a whole number"),

@@ -19,8 +19,7 @@ def test_the_installed_trainer_has_no_argument_that_is_not_decided_on() -> None:
 
 @pytest.mark.parametrize("key", EXCLUDED)
 def test_a_setting_that_a_training_does_not_survive_is_refused_with_its_reason(key: str) -> None:
-    for value in (0, 2, True, None, "auto"):
-        assert refusal("train", f"trainer.{key}", value) == f"trainer.{key} is not allowed: {EXCLUDED[key]}"
+    assert refusal("train", f"trainer.{key}", 2) == f"trainer.{key} is not allowed: {EXCLUDED[key]}"
 
 
 @pytest.mark.parametrize(

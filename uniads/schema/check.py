@@ -52,9 +52,9 @@ def check(command: str, cfg: DictConfig) -> None:
     schema = SCHEMAS[command]
     read = {name for key in cfg if key != "hydra" for name in REFERENCE.findall(str(cfg._get_node(key)))}
     lost: list[UserError] = []
-    values = _plain(cfg, lost)
+    values = read_plain(cfg, lost)
     known = {key: each for key, each in values.items() if key in schema.model_fields or key not in read}
-    _validate(schema, known, cfg, lost)
+    validate(schema, known, cfg, lost)
 
 
 def check_search(cfg: DictConfig) -> None:
@@ -64,10 +64,10 @@ def check_search(cfg: DictConfig) -> None:
         UserError: as ``check``.
     """
     lost: list[UserError] = []
-    _validate(Search, _plain(cfg.search, lost, ("search",)), cfg, lost, ("search",))
+    validate(Search, read_plain(cfg.search, lost, ("search",)), cfg, lost, ("search",))
 
 
-def _plain(node: Any, lost: list[UserError], place: Place = ()) -> Any:
+def read_plain(node: Any, lost: list[UserError], place: Place = ()) -> Any:
     """A node as plain values, references resolved, without the keys that are not given and without Hydra's.
 
     Args:
@@ -76,11 +76,13 @@ def _plain(node: Any, lost: list[UserError], place: Place = ()) -> Any:
         place: where the node stands.
     """
     if isinstance(node, ListConfig):
-        return [_plain(_read(node, position, lost, place), lost, (*place, position)) for position in range(len(node))]
+        return [
+            read_plain(_read(node, position, lost, place), lost, (*place, position)) for position in range(len(node))
+        ]
     if not isinstance(node, DictConfig):
         return node
     found = {str(key): _read(node, key, lost, place) for key in node if place or key != "hydra"}
-    return {key: _plain(each, lost, (*place, key)) for key, each in found.items() if each is not NOT_GIVEN}
+    return {key: read_plain(each, lost, (*place, key)) for key, each in found.items() if each is not NOT_GIVEN}
 
 
 def _read(node: DictConfig | ListConfig, key: Any, lost: list[UserError], place: Place) -> Any:
@@ -94,7 +96,7 @@ def _read(node: DictConfig | ListConfig, key: Any, lost: list[UserError], place:
         return NOT_GIVEN
 
 
-def _validate(schema: type[Section], values: Any, cfg: DictConfig, lost: list[UserError], above: Place = ()) -> None:
+def validate(schema: type[Section], values: Any, cfg: DictConfig, lost: list[UserError], above: Place = ()) -> None:
     """Validate values; a key that is missing since its reference is lost counts as lost.
 
     Raises:
@@ -137,9 +139,8 @@ def _explain(place: Place, error: ErrorDetails) -> UserError:
         there = f"{key or 'this command'} has {', '.join(known)}."
         return UnknownNameError(f"there is no key {name!r}; {there} {did_you_mean(context['key'], known)}".strip())
     if kind == MISSING:
-        name = _join(".", key, context["key"])
-        none = f"; {name}=none leaves it out" if (conf_dir() / name / "none.yaml").exists() else ""
-        return UserError(f"{name} is missing, and is needed: remove ~{name}, or give it a value{none}")
+        none = f"; {key}=none leaves it out" if (conf_dir() / key / "none.yaml").exists() else ""
+        return UserError(f"{key} is missing, and is needed: remove ~{key}, or give it a value{none}")
     if kind == REFUSED:
         return UserError(_join(" ", _join(".", key, context["key"]), context["text"]))
     return UserError(f"{key} can't be {show_value(error['input'])}: {error['msg']}")

@@ -10,8 +10,8 @@ OURS = "uniads."
 """How the targets of this package begin; a class from elsewhere judges its own arguments."""
 
 TARGET = "_target_"
-UNKNOWN, MISSING, REFUSED = "unknown", "missing_key", "refused"
-"""Types of errors: a key that there is not, one that has to be there, and one with a sentence of its own."""
+UNKNOWN, MISSING, REFUSED = "unknown", "missing", "refused"
+"""Types of errors: a key that there is not, one that is missing, and one with a sentence of its own."""
 
 
 def refuse(text: str, key: str = "") -> PydanticCustomError:
@@ -51,9 +51,6 @@ class Section(BaseModel):
                 if key not in fields:
                     known = [name for name in fields if name != TARGET]
                     raise PydanticCustomError(UNKNOWN, "unknown", {"key": str(key), "known": known})
-        for key, field in fields.items():
-            if field.is_required() and key not in given:
-                raise PydanticCustomError(MISSING, "missing", {"key": key})
         return given
 
 

@@ -146,6 +146,7 @@ WORDS = {
     "finite_number": "a finite number",
     "string_type": "a text",
     "list_type": "a list",
+    "sequence_str": "a list",
     "dict_type": "a group of keys",
     "none_required": "null",
     "is_instance_of": "an option",

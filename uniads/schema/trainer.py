@@ -63,10 +63,10 @@ class Trainer(Section):
     advice = "; choose a trainer with trainer=default"
     target: str = Field(alias="_target_")
     accelerator: Annotated[Literal["auto", "cpu", "gpu", "cuda"], says("auto, cpu, gpu or cuda")]
-    devices: Annotated[Literal[1], says("1", ONE_DEVICE)]
+    devices: Annotated[int, Field(ge=1, le=1), says("1", ONE_DEVICE)]
     precision: Precision
     deterministic: Annotated[bool | Literal["warn"] | None, says("true, false or warn")] = None
-    num_sanity_val_steps: Annotated[Literal[0], says("0", "a training is validated after each epoch")]
+    num_sanity_val_steps: Annotated[int, Field(ge=0, le=0), says("0", "a training is validated after each epoch")]
     log_every_n_steps: Length = 1
     limit_train_batches: Batches = None
     enable_model_summary: Switch = False
