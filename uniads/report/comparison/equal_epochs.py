@@ -64,8 +64,8 @@ def read_sweep_trainings(path: Path, length: int) -> list[SourceTraining]:
             for column in NEEDED_COLUMNS:
                 if not isfinite(numbers.get(column.replace("/", "_"), nan)):
                     raise UserError(
-                        f"{file}, row {number} has no {column!r} that is a number, got {str(row.get(column))[:80]!r}; it "
-                        f"needs {', '.join(NEEDED_COLUMNS)}"
+                        f"{file}, row {number} has no {column!r} that is a number, got {str(row.get(column))[:80]!r}; "
+                        f"it needs {', '.join(NEEDED_COLUMNS)}"
                     )
             name = f"{file}: {row.get('run', number)}"
             runs.setdefault(name, []).append(numbers)
