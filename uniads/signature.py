@@ -2,8 +2,9 @@
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from types import NoneType, UnionType
-from typing import Any, get_args
+from typing import Any, get_args, get_type_hints
 
 from uniads.error import UserError, unknown
 
@@ -101,38 +102,43 @@ def _known(node: Any, before: str) -> Iterator[str]:
             yield f"{before}{key}"
 
 
-def parameters(target: str | None) -> tuple[dict[str, Any], str]:
-    """What a class or function takes, by name its annotation, and what else: ``ANY``, ``OBJECTS`` or ``NONE``.
-
-    A class that hands further keywords on, annotated ``Any``, takes those of the class above it.
-    """
+def parameters(target: str | None) -> tuple[Mapping[str, Any], str]:
+    """What a target takes, by name its type, with what else it takes: ``ANY``, ``OBJECTS`` or ``NONE``."""
     if target is None:
         return {}, NONE
     from hydra.utils import get_object
 
-    thing = get_object(target)
-    if not inspect.isclass(thing):
-        return _parameters(thing)
+    names, more = list_arguments(get_object(target))
+    return names, {None: NONE, Any: ANY}.get(more, OBJECTS)
+
+
+@lru_cache(maxsize=1024)
+def list_arguments(made: Callable[..., Any]) -> tuple[Mapping[str, Any], Any]:
+    """The types of a callable's arguments by name, and the type of any others; None where it takes no others.
+
+    What a class hands on as ``**more: Any`` is taken by the next class above it, up to those of torch.
+    """
+    if not inspect.isclass(made):
+        return _list_own(made)
     names: dict[str, Any] = {}
-    for each in inspect.getmro(thing):
-        if each is object:
-            return names, NONE
+    for each in inspect.getmro(made):
+        if each is object or each.__module__.startswith("torch."):
+            break
         if "__init__" in vars(each):
-            own, more = _parameters(vars(each)["__init__"])
-            names = own | names
-            if more != ANY:
+            own, more = _list_own(vars(each)["__init__"])
+            names = {**own, **names}
+            if more is not Any:
                 return names, more
-    return names, ANY
+    return names, None
 
 
-def _parameters(function: Callable[..., Any]) -> tuple[dict[str, Any], str]:
+def _list_own(function: Callable[..., Any]) -> tuple[dict[str, Any], Any]:
+    hints = get_type_hints(function)
     listed = list(inspect.signature(function).parameters.values())
     kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    names = {each.name: each.annotation for each in listed if each.kind in kinds and each.name != "self"}
-    further = [each for each in listed if each.kind is each.VAR_KEYWORD]
-    if not further:
-        return names, NONE
-    return names, ANY if further[0].annotation in (Any, "Any", inspect.Parameter.empty) else OBJECTS
+    names = {each.name: hints.get(each.name, Any) for each in listed if each.kind in kinds and each.name != "self"}
+    more = [hints.get(each.name, Any) for each in listed if each.kind is each.VAR_KEYWORD]
+    return names, more[0] if more else None
 
 
 def _is_list(node: Any) -> bool:

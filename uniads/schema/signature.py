@@ -6,8 +6,7 @@ class from elsewhere judges its own arguments; it only has to exist.
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from inspect import Parameter, signature
-from typing import Any, get_type_hints
+from typing import Any
 
 from hydra.utils import get_object
 from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter, ValidationError
@@ -15,13 +14,12 @@ from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter, Val
 from uniads.error import UnknownNameError, UserError, did_you_mean
 from uniads.schema.check import show_value
 from uniads.schema.section import OURS, TARGET
+from uniads.signature import list_arguments
 
 HYDRA = (TARGET, "_partial_", "_convert_", "_recursive_", "_args_")
 """What Hydra reads itself."""
 
 CONFIG = ConfigDict(strict=True, arbitrary_types_allowed=True, allow_inf_nan=False)
-
-Arguments = Mapping[str, Any]
 
 
 def check_signature(key: str, facts: Any) -> None:
@@ -52,7 +50,7 @@ def _check_arguments(key: str, facts: Mapping[str, Any]) -> None:
     found = _find(key, target)
     if not target.startswith(OURS):
         return
-    named, others = _list_arguments(found)
+    named, others = list_arguments(found)
     for name, value in facts.items():
         if name in HYDRA:
             continue
@@ -78,32 +76,6 @@ def _find(key: str, target: str) -> Any:
 @lru_cache(maxsize=1024)
 def _load(target: str) -> Any:
     return get_object(target)
-
-
-@lru_cache(maxsize=1024)
-def _list_arguments(made: Callable[..., Any]) -> tuple[Arguments, Any]:
-    """The types of a callable's arguments by name, and the type of any others; None where it takes no others.
-
-    What a class hands on as ``**more: Any`` is taken by the next class above it.
-    """
-    functions = (
-        [vars(c)["__init__"] for c in made.__mro__ if "__init__" in vars(c)] if isinstance(made, type) else [made]
-    )
-    named: dict[str, Any] = {}
-    for function in functions:
-        if isinstance(made, type) and not str(function.__module__).startswith(OURS):
-            break
-        hints = get_type_hints(function)
-        parameters = list(signature(function).parameters.values())[1 if isinstance(made, type) else 0 :]
-        for each in parameters:
-            if each.kind in (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY):
-                named.setdefault(each.name, hints.get(each.name, Any))
-        more = [hints.get(each.name, Any) for each in parameters if each.kind is Parameter.VAR_KEYWORD]
-        if not more:
-            break
-        if more[0] is not Any or not isinstance(made, type):
-            return named, more[0]
-    return named, None
 
 
 def _check_value(key: str, value: Any, kind: Any) -> None:
