@@ -1,16 +1,15 @@
 """Published distillation losses alone, on tensors of your own.
 
 A distiller takes the knowledge of student and teacher and gives its weighted terms by name. Where the shapes of both
-agree and no adapter is needed, it can be called at once; else ``adapt`` makes the adapters.
+agree and no adapter is needed, it can be called at once; else ``adapt`` makes the adapters. A few, such as CRD, need
+more, and say what.
 
     python examples/published_loss.py
 """
 
 import torch
-from torch import nn
 
 import uniads
-from uniads.distiller.base import Context
 
 
 def draw_knowledge(channels: int) -> uniads.Knowledge:
@@ -23,17 +22,16 @@ def main() -> None:
     """Print some losses."""
     torch.manual_seed(0)
     student, teacher, wide = draw_knowledge(32), draw_knowledge(32), draw_knowledge(64)
-    batch = uniads.Batch(torch.zeros(8, 3, 16, 16), torch.arange(8), torch.arange(8))
     for name in ("kd", "dist", "rkd", "sp"):
         distiller = uniads.build("distiller", name)
-        terms = {term: round(value.item(), 4) for term, value in distiller(student, teacher, batch).items()}
+        terms = {term: round(value.item(), 4) for term, value in distiller(student, teacher).items()}
         print(f"{name}: {terms}")
 
     for name in ("fitnet", "cc"):
         distiller = uniads.build("distiller", name, **({"feature": {"tap": 1}} if name == "fitnet" else {}))
-        distiller.adapt(Context(nn.Identity(), None, student, wide))
+        distiller.adapt(student, wide)
         adapters = sum(parameter.numel() for parameter in distiller.parameters())
-        terms = {term: round(value.item(), 4) for term, value in distiller(student, wide, batch).items()}
+        terms = {term: round(value.item(), 4) for term, value in distiller(student, wide).items()}
         print(f"{name}: {terms} with adapters of {adapters} parameters")
 
 

@@ -177,6 +177,17 @@ def test_no_command_loads_torch_before_its_configuration_is_known() -> None:
     assert len(commands) == len(modules)
 
 
+@pytest.mark.parametrize("name", ["search", "train"])
+def test_a_command_without_a_pair_is_answered_before_torch_is_loaded(name: str, tmp_path: Path) -> None:
+    code = (
+        f"import sys\nfrom uniads.entry import start\nsys.argv = ['x', 'hydra.run.dir=.']\n"
+        f"try: start({name!r})\nexcept SystemExit as end: print('torch' in sys.modules, end.code)"
+    )
+    command = [sys.executable, "-c", code]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True, cwd=tmp_path)
+    assert ended.stdout.startswith("False error: student is not chosen; add a pair of networks, such as +pair=")
+
+
 def test_ctrl_c_in_a_callback_of_the_interpreter_is_neither_lost_nor_shown(command: Commands) -> None:
     def interrupted(cfg: DictConfig) -> None:
         thing = {cfg.directory}

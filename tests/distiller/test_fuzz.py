@@ -14,7 +14,7 @@ from uniads.error import UserError
 from uniads.knowledge import Batch, Knowledge
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
-many = settings(deadline=None, max_examples=200, derandomize=True, suppress_health_check=list(HealthCheck))
+many = settings(deadline=None, max_examples=100, derandomize=True, suppress_health_check=list(HealthCheck))
 
 KEYS = (
     "task", "until", "tau", "logits", "logits.tau", "logits.weight", "logits.tap", "logits.source", "feature",

@@ -10,6 +10,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from uniads.error import UserError
 from uniads.search.space import Dimension, Point, SearchSpace, Value, spell
 
 some = settings(deadline=None, max_examples=60, derandomize=True)
@@ -184,3 +185,12 @@ def test_the_search_engine_needs_no_framework() -> None:
     code = f"import sys, uniads.search; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("ends", [(1e-4, 1e-1), (0, 1.0), (0.5, 3)])
+def test_the_ends_of_a_range_are_not_taken_for_two_values(ends: tuple[float, float]) -> None:
+    with pytest.raises(UserError, match=r"'lr' the tuple \(.*\), which looks like a range.*write \[.*\] for these two"):
+        SearchSpace({"lr": ends})
+    assert SearchSpace({"lr": list(ends)}).size == 2
+    assert SearchSpace({"lr": (*ends, 7.0)}).size == 3
+    assert SearchSpace({"lr": (1, 2), "name": ("a", "b")}).size == 4

@@ -16,7 +16,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, InstantiationException, MissingConfigException
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from uniads import __version__
@@ -38,6 +38,8 @@ EXTRAS = {"ray": "ray", "submitit_local": "submitit", "submitit_slurm": "submiti
 FOREIGN = "Invalid plugin"
 """What Hydra says of a launcher outside of its own namespace, which only a search can use."""
 
+TRAINING = ("search", "train")
+"""Commands that need a student."""
 SEARCHING = ("search", "sweep")
 """Commands that make a space and a budget."""
 
@@ -60,6 +62,10 @@ def run(name: str) -> None:
         check(name, cfg)
         if name in SEARCHING:
             check_search_command(cfg, HydraConfig.get().overrides.task)
+        if name in TRAINING and OmegaConf.is_missing(cfg, "student"):
+            raise UserError(
+                "student is not chosen; add a pair of networks, such as +pair=wrn40_2-wrn16_2, or +model@student=..."
+            )
         import_module(f"uniads.command.{name}").main(cfg)
 
     if "--version" in sys.argv[1:]:  # which Hydra would answer with its own

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -47,11 +47,11 @@ class Context:
     memory_format: str = AUTO
 
     @classmethod
-    def between(cls, student: Knowledge | Tensor, teacher: Knowledge | Tensor | None = None) -> "Context":
+    def between(cls, student: Any, teacher: Any = None) -> "Context":
         """The context of what two networks said of some images: all that most distillers need.
 
         Args:
-            student: knowledge, or logits alone.
+            student: ``Knowledge``, or logits alone, a tensor (images, classes).
             teacher: likewise; None without a teacher.
 
         Raises:

@@ -63,11 +63,12 @@ class Composed(Distiller):
         end = f"{self.until:g} of the epochs" if isinstance(self.until, float) else f"epoch {self.until}"
         return f"{loss}; after {end} cross-entropy alone"
 
-    def adapt(self, context: Context | Knowledge | Tensor, teacher: Knowledge | Tensor | None = None) -> None:
+    def adapt(self, context: Any, teacher: Any = None) -> None:
         """Make the adapters and memories that this training needs. Called once, before it.
 
         Args:
-            context: of the training; or what the student said of some images, by whose shapes most distillers adapt.
+            context: a ``Context`` of the training; or what the student said of some images, ``Knowledge`` or logits,
+                by whose shapes most distillers adapt.
             teacher: what the teacher said of these images; not beside a ``Context``.
 
         Raises:
@@ -90,13 +91,11 @@ class Composed(Distiller):
             if isinstance(term, Term):
                 term.set_epoch(epoch, epochs)
 
-    def forward(
-        self, student: Knowledge | Tensor, teacher: Knowledge | Tensor | None = None, batch: Any = None
-    ) -> dict[str, Tensor]:
+    def forward(self, student: Any, teacher: Any = None, batch: Any = None) -> dict[str, Tensor]:
         """The weighted terms by name, each a scalar in float32 or float64; the task loss is not among them.
 
         Args:
-            student: knowledge, or logits alone where no term looks at more.
+            student: ``Knowledge``, or logits alone, a tensor (images, classes), where no term looks at more.
             teacher: likewise; None where no term looks at it.
             batch: the images with labels and positions, see ``read_batch``; None where no term looks at them.
 

@@ -4,8 +4,7 @@ The search space applies the rules to every genome:
 
 1. A node of weight 0 has no term, so its other genes are idle.
 2. A chain's identities go to its end; a transform that leaves its input as it is, such as ``scale_r1``, is one.
-   (``batch`` of a vector does so too, and is not counted among them, so that recorded searches of the paper's space
-   stay as they are.)
+   (``batch`` of a vector does so too, and is not counted: so recorded searches of the paper's space stay valid.)
 3. A transform that does not take the rank that it is given becomes ``identity``, or the first value that fits where
    identity is not listed.
 

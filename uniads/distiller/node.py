@@ -116,8 +116,8 @@ class Node(nn.Module):
             raise UserError(
                 f"the {self.source} node needs an adapter, since the views of student and teacher are of shape "
                 f"{tuple(student.shape)} and {tuple(teacher.shape)}, or since its option asks for one; call adapt(...) "
-                "of the distiller first, with both sides' knowledge, or with Context.of(student, teacher, image) of "
-                "uniads.distiller.base"
+                "of the distiller first, with Context.of(student, teacher, image) of uniads.distiller.base, or with "
+                "what both said"
             )
 
     def formula(self) -> str:
