@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,9 @@ import yaml
 
 from uniads.error import UserError
 from uniads.report.literature import find_accuracies
+
+LARGEST = 2**63
+"""Whole numbers of a training are below it."""
 
 IGNORED_SETTINGS = ("seed", "paths", "logger", "callback", "threads", "debug")
 """Parts of a configuration that may differ within a mean: the seed, and what leaves the numbers alone."""
@@ -93,7 +95,7 @@ def _read_training(file: Path) -> Training:
     except (ValueError, RecursionError) as error:
         raise UserError(f"{file} is no JSON: {' '.join(str(error).split())[:200]}") from error
     if not isinstance(outcome, Mapping) or not all(map(_is_result, outcome.values())):
-        raise UserError(f"{file} holds more than the finite numbers of a training; remove it, or train again")
+        raise UserError(f"{file} holds something else than the numbers of a training; remove it, or train again")
     try:
         return _build_training(file.parent / ".hydra", outcome)
     except (LookupError, TypeError, AttributeError, ValueError) as error:
@@ -107,8 +109,8 @@ def _read_training(file: Path) -> Training:
 
 def _is_result(value: object) -> bool:
     """Whether a value may stand in an ``outcome.json``."""
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return value is None or isinstance(value, str) or (number and abs(float(str(value))) < inf)
+    whole = isinstance(value, int) and not isinstance(value, bool) and abs(value) < LARGEST
+    return value is None or whole or isinstance(value, str | float)  # a loss that is no number is one that diverged
 
 
 def _build_training(notes: Path, outcome: Mapping[str, Any]) -> Training:
