@@ -115,9 +115,7 @@ class Run:
 
     def _tell(self, error: BaseException) -> None:
         kept = self.directory / "wandb"
-        _say(
-            f"{_shorten(error)}; {self.name!r} goes on and is no longer logged; `wandb sync` uploads what is in {kept}"
-        )
+        _say(f"{_shorten(error)}; {self.name!r} goes on without logging; `wandb sync` uploads what is in {kept}")
 
     def _open(self) -> Any:
         # A program that logs to W&B hands its service on to what it starts. When that is killed, the service keeps the
