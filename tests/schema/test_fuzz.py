@@ -33,10 +33,40 @@ pytestmark = [pytest.mark.slow, *LIGHTNING]
 
 SCALARS = st.sampled_from(
     [
-        None, True, False, -1, 0, 1, 2, 3, 2.5, 0.5, -0.5, 1e-9, 1.0, float("nan"), float("inf"), "no", "abc", "", "kd",
-        "1", "auto", "pair", "a b", "x=y", "[/b]", "ü", "${nope}", "${seed}", "uniads.recipe.Recipe", "???", "a'b", "true",
+        None,
+        True,
+        False,
+        -1,
+        0,
+        1,
+        2,
+        3,
+        2.5,
+        0.5,
+        -0.5,
+        1e-9,
+        1.0,
+        float("nan"),
+        float("inf"),
+        "no",
+        "abc",
+        "",
+        "kd",
+        "1",
+        "auto",
+        "pair",
+        "a b",
+        "x=y",
+        "[/b]",
+        "ü",
+        "${nope}",
+        "${seed}",
+        "uniads.recipe.Recipe",
+        "???",
+        "a'b",
+        "true",
     ]
-)  # fmt: skip
+)
 LISTS = st.lists(SCALARS, max_size=3)
 GROUPS = ("data", "recipe", "distiller", "callback", "logger", "launcher", "debug", "trainer", "model@student", "paths")
 SEARCHED = ("search", "space", "algorithm@search.algorithm", "schedule@search.schedule")
@@ -86,13 +116,42 @@ def command_lines(draw: st.DrawFn) -> tuple[str, list[str]]:
 
 GENES = st.sampled_from(
     [
-        "distiller.logits.weight", "distiller.logits.tau", "recipe.lr", "recipe.milestones", "recipe.epochs", "recipe",
-        "student.width", "student.blocks.0", "student.blocks.9", "student.blocks", "student._target_", "model@student",
-        "distance@distiller.logits.distance", "transform@distiller.logits.transform.first", "distiller", "chance", "seed",
-        "+distiller.until", "distiller.feature.weight", "data.padding", "data", "teacher.dtype", "model@teacher.model",
-        "trainer.precision", "hydra.run.dir", "compile", "memory_format", "test", "foo", "a b", "~seed", "", "recipe.", ".",
+        "distiller.logits.weight",
+        "distiller.logits.tau",
+        "recipe.lr",
+        "recipe.milestones",
+        "recipe.epochs",
+        "recipe",
+        "student.width",
+        "student.blocks.0",
+        "student.blocks.9",
+        "student.blocks",
+        "student._target_",
+        "model@student",
+        "distance@distiller.logits.distance",
+        "transform@distiller.logits.transform.first",
+        "distiller",
+        "chance",
+        "seed",
+        "+distiller.until",
+        "distiller.feature.weight",
+        "data.padding",
+        "data",
+        "teacher.dtype",
+        "model@teacher.model",
+        "trainer.precision",
+        "hydra.run.dir",
+        "compile",
+        "memory_format",
+        "test",
+        "foo",
+        "a b",
+        "~seed",
+        "",
+        "recipe.",
+        ".",
     ]
-)  # fmt: skip
+)
 NESTED = st.one_of(SCALARS, LISTS, st.just([[1], [2]]), st.just({"a": 1}), st.just([{"a": 1}, 2]), st.just("*"))
 SPACES = st.dictionaries(GENES, NESTED, min_size=1, max_size=3)
 
