@@ -66,6 +66,21 @@ def test_spaces_have_the_genes_that_their_files_name(space: Make) -> None:
     assert space("space=architecture", "search.max_params=null").size == 256
 
 
+def test_a_cap_holds_for_students_that_are_chosen_by_name(space: Make) -> None:
+    made = space("space=tiny", "+space.dimensions={model@student:[resnet8,resnet56]}", "search.max_params=500_000")
+    admitted = {made.point(genome)["model@student"] for genome in made.every() if made.admits(genome)}
+    assert admitted == {"resnet8"}
+
+
+def test_a_cap_below_every_student_is_refused_with_its_key(space: Make) -> None:
+    with pytest.raises(ValueError, match=r"search\.max_params=3 is below every student of this space"):
+        space("space=tiny", "search.max_params=3")
+
+
+def test_an_option_of_the_command_line_takes_no_gene_out(space: Make) -> None:
+    assert values(space("distiller=searched")) == values(space())
+
+
 def test_a_key_that_the_command_line_sets_is_no_gene(space: Make) -> None:
     free = values(space("space=tiny"))
     fixed = values(space("space=tiny", "student.width=1"))

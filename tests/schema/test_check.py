@@ -116,7 +116,7 @@ def test_a_count_is_a_whole_number_above_0(command: str, key: str) -> None:
         assert said.startswith(f"{key} must be a whole number "), said
         assert f", got {show_value(value)}" in said
     assert bool(refusal(command, key, None)) == (key not in NULLABLE)
-    assert not refusal(command, key, 3)
+    assert not refusal(command, key, 6)
 
 
 @pytest.mark.parametrize(("command", "key"), pairs(SEEDS))

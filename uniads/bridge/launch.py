@@ -19,6 +19,7 @@ from uniads.bridge.job import Job, first_line
 from uniads.bridge.machine import find_fault
 from uniads.bridge.reproduce import build_overrides, quote
 from uniads.bridge.training_settings import plain
+from uniads.error import UserError
 from uniads.error import first_line as error_line
 from uniads.launcher.hydra_private import Composition, build_callbacks, job_error
 from uniads.launcher.pool import JobDiedError, PoolLauncher
@@ -201,6 +202,8 @@ class Launch:
     def _build_launcher(self) -> Launcher:
         config = self._master = self._master or self._load_master()
         check_signature("hydra.launcher", plain(config.hydra.launcher))
+        if config.hydra.launcher.get("n_jobs", 1) == 0:
+            raise UserError("hydra.launcher.n_jobs must be 1 or more, got 0")
         context = HydraContext(config_loader=self._composition, callbacks=build_callbacks(config))
         job = Job(self.train)
         if not config.hydra.launcher._target_.startswith(OUR_LAUNCHERS):

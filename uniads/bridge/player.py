@@ -45,9 +45,13 @@ def build_player(text: str, rungs: Sequence[int], loader: ConfigLoader) -> Playe
         loader: finds the option.
 
     Raises:
-        UserError: it has more rungs than the ledger.
+        UserError: it names no search, or has more rungs than the ledger, or settings that nothing reads.
     """
     name, _, settings = text.rpartition(": ")
+    if not settings.split():
+        raise UserError(
+            f"algorithms lists {text!r}, which names no search; write an option of conf/search, such as quick"
+        )
     option, *overrides = settings.split()
     name = name or text
     cfg = loader.load_configuration("compare", [f"+search={option}", *overrides], RunMode.RUN)

@@ -122,7 +122,7 @@ def _is_reference(cfg: DictConfig, place: Place) -> bool:
     try:
         for step in place[:-1]:
             node = node[step]
-        return bool(place) and OmegaConf.is_interpolation(node, place[-1])
+        return bool(place) and OmegaConf.is_config(node) and OmegaConf.is_interpolation(node, place[-1])
     except (OmegaConfBaseException, LookupError, TypeError, AttributeError):
         return False
 

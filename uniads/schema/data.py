@@ -11,6 +11,7 @@ from uniads.schema.kinds import (
     OpenShare,
     OptionalCount,
     PartialShare,
+    Positive,
     Seed,
     Switch,
     says,
@@ -18,6 +19,9 @@ from uniads.schema.kinds import (
 from uniads.schema.section import Section
 
 Classes = Annotated[Annotated[int, Field(ge=2)] | None, says("a whole number of at least 2")]
+
+
+Deviations = Annotated[list[Positive], says("a list of numbers above 0")]
 
 
 class DataKeys(Section):
@@ -34,7 +38,7 @@ class DataKeys(Section):
     padding: Length = 0
     flip: Switch = False
     mean: Numbers = Field(default_factory=list)
-    std: Numbers = Field(default_factory=list)
+    std: Deviations = Field(default_factory=list)
 
     @classmethod
     def is_open(cls, given: Mapping[str, Any]) -> bool:

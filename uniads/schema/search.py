@@ -110,7 +110,7 @@ def _check_values(values: Any) -> Any:
 
 
 Values = Annotated[Scalar | list[Scalar], BeforeValidator(_check_values)]
-Key = Annotated[str, StringConstraints(min_length=1)]
+Key = Annotated[str, StringConstraints(min_length=1), says("a key of a training, such as recipe.lr")]
 
 
 class Space(Section):
