@@ -25,6 +25,8 @@ OPEN_SECONDS = 10.0
 """In which the server has to answer; after that the run is offline."""
 CLOSE_SECONDS = 30.0
 """For which the end of a run is waited for. What is not uploaded by then is on the disk."""
+ERROR_SECONDS = 10.0
+"""Likewise of a run that ends with an error, or with Ctrl-C."""
 UPLOAD_SECONDS = 20.0
 """After which W&B itself gives up uploading at the end of a run."""
 HOSTS = ("api.wandb.ai", "api.forge.coreweave.com")
@@ -107,10 +109,9 @@ class Run:
     def close(self, exit_code: int) -> None:
         """End the run, and wait a while until everything is uploaded, or on the disk."""
         line, self._line = self._line, None
-        if line and not line.close(exit_code, CLOSE_SECONDS):
-            _say(
-                f"it was not done after {CLOSE_SECONDS:g} s; `wandb sync` uploads what is in {self.directory / 'wandb'}"
-            )
+        seconds = ERROR_SECONDS if exit_code else CLOSE_SECONDS
+        if line and not line.close(exit_code, seconds):
+            _say(f"it was not done after {seconds:g} s; `wandb sync` uploads what is in {self.directory / 'wandb'}")
             _end_service()
 
     def _tell(self, error: BaseException) -> None:
@@ -156,7 +157,7 @@ class Run:
         chosen = bool(os.environ.get("WANDB_SWEEP_ID"))
         identity: dict[str, Any] = {} if chosen else {"id": self.id, "group": self.group}
         return wandb.init(
-            project="uniads",
+            project=os.environ.get("WANDB_PROJECT", "uniads"),
             job_type=self.job_type,
             name=self.name,
             dir=self.directory,
@@ -191,6 +192,7 @@ def _end_service() -> None:
 
 
 def _say(sentence: str) -> None:
+    # Not a notice: who listens to these may be a candidate's job, to which this does not belong.
     print(f"W&B: {sentence}", file=sys.stderr, flush=True)  # noqa: T201
 
 
