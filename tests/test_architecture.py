@@ -88,7 +88,9 @@ def test_private_parts_of_hydra_are_used_in_one_file() -> None:
 
 def test_the_root_of_the_package_holds_words_and_entry_points() -> None:
     words = {module.stem for module in PACKAGE.glob("*.py")} - ENTRY_POINTS
-    assert words == {"blueprint", "cache", "error", "knowledge", "options", "outcome", "recipe", "settings"}
+    assert words == {
+        "blueprint", "cache", "error", "knowledge", "notice", "options", "outcome", "recipe", "settings", "signature",
+    }  # fmt: skip
 
 
 def test_near_names_are_looked_for_in_one_place() -> None:
@@ -100,7 +102,18 @@ def test_groups_packages_and_tests_share_names() -> None:
     packages = folders(PACKAGE)
     assert set(SHARED) <= packages
     assert set(SHARED) <= folders(conf_dir())
-    others = {"bridge", "command", "export", "learner", "report", "teacher", "terminal", "testing", "training"}
+    others = {
+        "bridge",
+        "command",
+        "export",
+        "learner",
+        "report",
+        "schema",
+        "teacher",
+        "terminal",
+        "testing",
+        "training",
+    }
     assert packages == {*SHARED, *others}
     named = packages | {module.stem for module in PACKAGE.glob("*.py")} | folders(conf_dir()) | {"docs"}
     assert {name for name in folders(ROOT / "tests") if not name.startswith(".")} <= named

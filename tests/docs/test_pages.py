@@ -97,7 +97,7 @@ def test_a_table_of_results_says_how_it_was_made() -> None:
 def test_the_picture_of_the_layers_is_the_one_that_is_checked() -> None:
     picture = inclusions.layers().splitlines()
     assert picture[1].startswith("train   evaluate   compare   sweep")
-    assert picture[-2] == "error   entry"
+    assert picture[-2] == "error   entry   notice"
     assert "data   model   transform   distance" in inclusions.layers()
 
 

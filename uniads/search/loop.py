@@ -169,17 +169,8 @@ def search(
     """
     if candidates < 1 or not measures:
         raise UserError(f"a search needs at least one candidate and one measure, got {candidates} and {len(measures)}")
-    state = _State(
-        space,
-        objective,
-        schedule,
-        tuple(measures),
-        ledger or Ledger(),
-        rejection,
-        seed,
-        watcher or Watcher(),
-        max_epochs,
-    )
+    record, observer = ledger or Ledger(), watcher or Watcher()
+    state = _State(space, objective, schedule, tuple(measures), record, rejection, seed, observer, max_epochs)
     try:
         return state.result(_run(state, algorithm, candidates, max_seconds, max_failures, shrinkage))
     except KeyboardInterrupt:
