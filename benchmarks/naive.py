@@ -15,7 +15,7 @@ import uniads.learner.learner
 import uniads.teacher.source
 from uniads.distiller.base import Distiller
 from uniads.knowledge import Batch
-from uniads.model.base import Network
+from uniads.model.base import AUTO, Network
 from uniads.recipe import Recipe
 
 Step = Callable[[Batch], object]
@@ -60,7 +60,7 @@ def distillation_step(student: Network, teacher: Network, distiller: Distiller, 
     return step
 
 
-def contiguous(network: nn.Module) -> torch.memory_format:
+def contiguous(network: nn.Module, choice: str = AUTO) -> torch.memory_format:
     """The default memory layout, whatever would be faster."""
     network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     return torch.contiguous_format
@@ -75,7 +75,7 @@ def switched_off(*keep: str) -> Iterator[None]:
     """
     tricks: dict[str, list[tuple[Any, str, Any]]] = {
         "layout": [(uniads.learner.learner, "lay_out", contiguous), (uniads.learner.frozen, "lay_out", contiguous)],
-        "optimizer": [(Recipe, "optimizer", lambda recipe, parameters: sgd(recipe, list(parameters)))],
+        "optimizer": [(Recipe, "optimizer", lambda recipe, parameters, fused=True: sgd(recipe, list(parameters)))],
         "store": [(uniads.teacher.source, "TeacherStore", lambda teacher, *more: teacher)],
         "composition": [(uniads.bridge.launch, "Composition", ConfigLoaderImpl)],
     }

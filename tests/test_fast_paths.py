@@ -1,5 +1,6 @@
 """Every fast path goes where the plain one goes, in each dtype that it admits."""
 
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -7,13 +8,14 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from tests.journey import LIGHTNING
+from tests.journey import LIGHTNING, small
 from uniads import build
 from uniads.error import UserError
 from uniads.learner.frozen import Frozen
 from uniads.model.base import lay_out
 from uniads.recipe import FUSED, Recipe
 from uniads.teacher.store import TeacherStore
+from uniads.training.fit import fit
 
 pytestmark = LIGHTNING
 DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
@@ -106,3 +108,26 @@ def test_a_store_says_what_the_live_teacher_says(layout: str, dtype: str, tmp_pa
             (said.logits, wanted.logits), (said.embedding, wanted.embedding), (said.features[2], wanted.features[2])
         ]:  # fmt: skip
             assert (ours - theirs).abs().max() <= close * theirs.abs().max()
+
+
+@pytest.mark.parametrize(
+    ("precision", "distiller"),
+    [
+        ("bf16-true", "cc"),
+        *(
+            pytest.param(precision, name, marks=pytest.mark.slow)
+            for precision in ("bf16-true", "16-true", "64-true", "bf16-mixed")
+            for name in ("crd", "srrl", "semckd", "dml", "one", "fitnet", "searched", "at")
+        ),
+    ],
+)
+def test_every_precision_trains_every_distiller(precision: str, distiller: str, tmp_path: Path) -> None:
+    outcome = fit(
+        small(
+            tmp_path / "run", f"trainer.precision={precision}", f"distiller={distiller}", "trial=true", "chance=null",
+            "epochs=1", "data.train_size=96", "teacher.recipe.epochs=1", "teacher.recipe.milestones=[]",
+        )
+    )  # fmt: skip
+    assert outcome.rejected is None
+    assert outcome.val_loss is not None
+    assert isfinite(outcome.val_loss)

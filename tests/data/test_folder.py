@@ -261,6 +261,8 @@ def test_classes_that_do_not_fit_are_refused(folder: Path) -> None:
     refused(folder, "has 3 classes and data.num_classes is 1000", num_classes=1000)
     (folder / "val" / "dog").mkdir()
     refused(folder, "val has classes that", "dog")
+    (folder / "val" / "dog").rename(folder / "val" / "Bee")
+    refused(folder, "val has classes that", "Bee", "Did you mean bee?")
 
 
 @pytest.mark.filterwarnings("ignore:This DataLoader will create")

@@ -76,12 +76,13 @@ def test_asking_changes_no_bit_of_the_network(dtype: torch.dtype, batch: Batch) 
 @pytest.mark.slow
 @pytest.mark.skipif(not can_compile(), reason="there is no C++ compiler")
 @pytest.mark.filterwarnings("ignore")
-def test_a_compiled_teacher_says_the_same(batch: Batch) -> None:
+@pytest.mark.parametrize(("dtype", "close"), [(torch.float32, 1e-5), (torch.bfloat16, 3e-2)])
+def test_a_compiled_teacher_says_the_same(dtype: torch.dtype, close: float, batch: Batch) -> None:
     network = lived(Small())
-    plain, compiled = Frozen(network), Frozen(network, compiled=DEFAULT)
+    plain, compiled = Frozen(network, dtype), Frozen(network, dtype, compiled=DEFAULT)
     for size in (4, 3):
         part = Batch(*(value[:size] for value in batch))
-        torch.testing.assert_close(compiled(part, 0).logits, plain(part, 0).logits, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(compiled(part, 0).logits, plain(part, 0).logits, rtol=close, atol=close)
     assert compiled.compiled
 
 

@@ -46,15 +46,16 @@ class TellEpochs(Callback):
         self.start(trainer.current_epoch)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.epoch(trainer.current_epoch + 1, self._measure_accuracy(pl_module))
+        self.epoch(trainer.current_epoch + 1, self._measure_accuracy(trainer, pl_module))
 
     @torch.no_grad()
-    def _measure_accuracy(self, module: LightningModule) -> float:
+    def _measure_accuracy(self, trainer: Trainer, module: LightningModule) -> float:
         student = module.get_submodule("student")
         student.eval()
         right = count = 0
         for batch in self.images:
-            found = student(batch.image).logits.argmax(1)
+            image = trainer.precision_plugin.convert_input(batch.image)  # as the trainer's own batches are
+            found = student(image).logits.argmax(1)
             right += int((found == batch.label).sum())
             count += len(found)
         student.train()
