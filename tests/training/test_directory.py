@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.journey import LIGHTNING, small
+from tests.journey import LIGHTNING, configured, small
+from uniads.bridge.training_settings import training_settings
 from uniads.error import DamagedFileError, DirectoryError
 from uniads.learner.kept import read_kept
 from uniads.model import checkpoint
@@ -56,7 +57,7 @@ OTHERS = {
     "epochs=8": "epochs is 2 there and 8 here",
     "model@student=resnet14": "student.blocks is",
     "data.noise=5": "data.contents is",
-    "distiller=kd": "distiller is task there and task, logits here",
+    "distiller=kd": "distiller is task there and logits, task here",
     "trainer.limit_train_batches=3": "trainer.limit_train_batches is not set there and 3 here",
 }
 
@@ -137,9 +138,10 @@ def test_images_count_by_what_they_are_and_not_by_where_they_lie(tmp_path: Path)
     images = ("data=imagefolder", "data.folder=set", "data.crop=8", "data.resize=8", "data.num_classes=2")
 
     def keys(place: Path, *overrides: str) -> tuple[str, str, dict[str, object]]:
-        shape = [part for part in SAME if not part.startswith("data.")]
-        settings = small(tmp_path, *shape, *images, f"paths.data_dir={place}", *overrides)
-        teacher = Teacher(torch.nn.Module(), settings.teacher.chosen_model, Path("x"), None)  # type: ignore[arg-type]
+        pair = ("+pair=resnet56-resnet20", "logger=none", f"paths.run_dir={tmp_path}")
+        settings = training_settings(configured(*pair, *images, f"paths.data_dir={place}", *overrides))
+        network = settings.teacher.chosen_model(num_classes=2)
+        teacher = Teacher(network, settings.teacher.chosen_model, Path("x"), None)
         return teacher_key(settings), batches_key(settings, teacher), identify_training(settings)["data"]
 
     first, second = (keys(place, "data.workers=0") for place in places)

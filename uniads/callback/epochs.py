@@ -6,12 +6,16 @@ from pathlib import Path
 
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.callbacks import Checkpoint
 
 from uniads.knowledge import Batch
 
 
-class KeepEpochs(Callback):
-    """Saves a checkpoint between two epochs, so that a killed training loses no more than the epoch it was in.
+class KeepEpochs(Checkpoint):
+    """Saves a checkpoint after every epoch, so that a killed training loses no more than the epoch it was in.
+
+    As a ``Checkpoint`` it is called when everything else of the epoch is done; where the next one has begun, Lightning
+    would take it for one that is nearly over, and go on with its last batch.
 
     Args:
         file: replaced each time, in one step.
@@ -20,12 +24,10 @@ class KeepEpochs(Callback):
     def __init__(self, file: Path) -> None:
         self.file = file
 
-    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        # Here everything of the epoch before is done, its step of the learning rate too.
-        if trainer.current_epoch > 0:
-            partial = self.file.with_suffix(".part")
-            trainer.save_checkpoint(partial)
-            os.replace(partial, self.file)
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        partial = self.file.with_suffix(".part")
+        trainer.save_checkpoint(partial)
+        os.replace(partial, self.file)
 
 
 class TellEpochs(Callback):

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from pytorch_lightning import Callback, Trainer
+from pytorch_lightning.callbacks import Checkpoint
 
 from uniads.data.base import Data
 from uniads.learner.kept import KeepBest, Kept, Sign, read_kept
@@ -42,7 +43,8 @@ class Trained:
 
 def build_quiet_trainer(settings: TrainerSettings, **more: Any) -> Trainer:
     """A trainer that prints nothing and writes nothing."""
-    return _build_trainer(settings, logger=False, enable_checkpointing=False, enable_progress_bar=False, **more)
+    keeps = any(isinstance(callback, Checkpoint) for callback in more.get("callbacks", ()))
+    return _build_trainer(settings, logger=False, enable_checkpointing=keeps, enable_progress_bar=False, **more)
 
 
 def _build_trainer(settings: TrainerSettings, **more: Any) -> Trainer:

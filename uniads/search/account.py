@@ -13,7 +13,7 @@ from uniads.search import ledger
 from uniads.search.format_0 import derive_dimensions, derive_measures, derive_switches
 from uniads.search.loop import Result
 from uniads.search.objective import Measure
-from uniads.search.rows import Count, Number, shorten
+from uniads.search.rows import Number, Positive, shorten
 from uniads.search.space import SearchSpace, Switch, Value
 from uniads.search.trial import Status, Trial
 
@@ -57,8 +57,8 @@ class _Facts(_Entries):
     space: dict[str, Annotated[list[Value], Field(min_length=1)]] | None = None
     switches: list[_SwitchEntry] | None = None
     minimised: Annotated[list[_MeasureEntry], Field(min_length=1)] | None = None
-    rung_epochs: list[Count] | None = None
-    recipe_epochs: Count | None = None
+    rung_epochs: list[Positive] | None = None
+    recipe_epochs: Positive | None = None
     data_seed: int | None = None
     seed: int | None = None
     overrides: list[str] | None = None

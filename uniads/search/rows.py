@@ -31,6 +31,7 @@ LARGEST = 2**1000
 """Whole numbers are below it, so that each of them can become a float."""
 
 Count = Annotated[int, Field(ge=0, lt=2**63)]
+Positive = Annotated[int, Field(ge=1, lt=2**63)]
 Number = Annotated[int, Field(gt=-LARGEST, lt=LARGEST)] | Annotated[float, Field(allow_inf_nan=False)]
 Amount = Annotated[int, Field(ge=0, lt=LARGEST)] | Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -56,7 +57,7 @@ class TrialRow(_Row):
     overrides: list[str]
     generation: Count
     rung: Count
-    epochs: Count
+    epochs: Positive
     seed: Annotated[int, Field(gt=-(2**63), lt=2**64)]
     start: Count = 0
     status: Literal["completed", "rejected", "failed"]
