@@ -31,7 +31,7 @@ def whole(command: str, *overrides: str) -> DictConfig:
 def plain(command: str) -> dict[str, Any]:
     """The values of a command's configuration."""
     HydraConfig.instance().set_config(whole(command))
-    values: dict[str, Any] = read_plain(whole(command), [])
+    values: dict[str, Any] = read_plain(whole(command), {})
     return values
 
 
@@ -45,7 +45,7 @@ def refusal(command: str, key: str, value: object) -> str:
     else:
         group[name] = value
     try:
-        validate(SCHEMAS[command], values, whole(command), [])
+        validate(SCHEMAS[command], values, whole(command), {})
     except UserError as error:
         return str(error)
     return ""
@@ -163,6 +163,8 @@ def test_a_number_is_finite_and_no_text(command: str, key: str) -> None:
         ("search", "data.holdout", False, "must be true: candidates are judged by the images that are held out"),
         ("train", "student", "resnet20", "choose a network with model@student=resnet20"),
         ("train", "student._target_", REMOVED, "must name a class"),
+        ("train", "assistant", {"a": 1}, "must be a network, or a list of networks"),
+        ("train", "assistant", [3], "must be a network, or a list of networks"),
         ("train", "logger", None, "logger=none leaves it out, got null"),
         ("train", "logger", REMOVED, "is missing, and is needed: remove ~logger, or give it a value; logger=none"),
         ("train", "callback", REMOVED, "callback=none leaves it out"),
@@ -198,6 +200,7 @@ def test_the_key_that_was_written_is_named_and_not_one_that_refers_to_it() -> No
 
 def test_a_reference_that_leads_nowhere_is_told_with_its_key() -> None:
     assert refused("train", "epochs=${nothing}") == "epochs can't be resolved: Interpolation key 'nothing' not found"
+    assert refused("train", "~recipe").startswith("recipe is missing, and is needed")
 
 
 @pytest.mark.parametrize(

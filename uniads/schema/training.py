@@ -1,8 +1,8 @@
 """The keys of the train command."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import model_validator
+from pydantic import StringConstraints, model_validator
 from typing_extensions import Self
 
 from uniads.schema.data import TrainingDataKeys
@@ -27,6 +27,11 @@ from uniads.schema.trainer import Trainer
 Student = Annotated[Facts | None, find_optional_part("choose a network with model@student=resnet20")]
 Distiller = Annotated[Facts, find_part("choose a distiller with distiller=kd")]
 Callback = Annotated[Facts, find_part("callback=none leaves all of them out")]
+Word = Annotated[str, StringConstraints(min_length=1)]
+Assistant = Word | Annotated[Facts, find_part("name one, as +assistant=resnet56")]
+Assistants = Annotated[
+    Assistant | list[Assistant] | None, says("a network, or a list of networks, such as [resnet56,resnet32]")
+]
 Chance = Annotated[Positive | None, says("a number above 0, or null for no bound")]
 
 
@@ -57,7 +62,7 @@ class Training(Root):
     student: Student = None
     teacher: Teacher
     teacher_store: TeacherStore
-    assistant: Any = None
+    assistant: Assistants = None
     recipe: Recipe
     epochs: Count
     stop_epoch: Count
