@@ -19,7 +19,8 @@ REMOVED = object()
 @cache
 def whole(command: str, *overrides: str) -> DictConfig:
     """A command's configuration, as it reaches the command."""
-    pair = () if command in ("compare", "export", "report", "evaluate") else ("+pair=resnet56-resnet20",)
+    bare = command in ("compare", "export", "report", "evaluate") or any(each.startswith("+pair") for each in overrides)
+    pair = () if bare else ("+pair=resnet56-resnet20",)
     with other_hydra_put_aside(), initialize_config_dir(str(conf_dir()), version_base="1.3"):
         cfg = compose(command, [*pair, *overrides], return_hydra_config=True)
     with open_dict(cfg):
@@ -239,7 +240,8 @@ def test_a_key_of_ones_own_is_allowed_where_another_refers_to_it() -> None:
         ("model@teacher.model=timm", "teacher.model.name=vit", "+teacher.model.img_size=32"),
         ("data.views=8",), ("callback=sweep",), ("logger=none",),
         ("data=imagefolder", "data.folder=d"), ("recipe.lr=1", "chance=2"), ("teacher.checkpoint=file.pt",),
-        ("trainer.limit_train_batches=20",), ("+trainer.enable_progress_bar=false", "callback=none"),
+        ("+pair=vgg13-mobilenetv2",), ("trainer.limit_train_batches=20",),
+        ("+trainer.enable_progress_bar=false", "callback=none"),
     ],
 )  # fmt: skip
 def test_what_the_pages_show_is_allowed(overrides: tuple[str, ...]) -> None:

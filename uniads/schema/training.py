@@ -1,8 +1,8 @@
 """The keys of the train command."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 from typing_extensions import Self
 
 from uniads.schema.data import TrainingDataKeys
@@ -55,8 +55,18 @@ class Root(Section):
     crd_lr: Annotated[Positive | None, says("a number above 0")] = None
 
 
+class PairSpace(Section):
+    """What a pair says of its student's genes; a single training searches none."""
+
+    genes: Annotated[dict[str, Any], must_map("lists of values by key of the student; {} for none")] = Field(
+        default_factory=dict
+    )
+
+
 class Training(Root):
     """``conf/train.yaml``."""
+
+    space: PairSpace = Field(default_factory=PairSpace)
 
     pair: Text
     student: Student = None
