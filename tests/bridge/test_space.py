@@ -67,7 +67,12 @@ def test_spaces_have_the_genes_that_their_files_name(space: Make) -> None:
 
 
 def test_a_cap_holds_for_students_that_are_chosen_by_name(space: Make) -> None:
-    made = space("space=tiny", "+space.dimensions={model@student:[resnet8,resnet56]}", "search.max_params=500_000")
+    made = space(
+        "space=tiny",
+        "+space.dimensions={model@student:[resnet8,resnet56]}",
+        "student.width=1",
+        "search.max_params=500000",
+    )
     admitted = {made.point(genome)["model@student"] for genome in made.every() if made.admits(genome)}
     assert admitted == {"resnet8"}
 

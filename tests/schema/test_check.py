@@ -19,7 +19,8 @@ REMOVED = object()
 @cache
 def whole(command: str, *overrides: str) -> DictConfig:
     """A command's configuration, as it reaches the command."""
-    pair = () if command in ("compare", "export", "report", "evaluate") else ("+pair=resnet56-resnet20",)
+    bare = command in ("compare", "export", "report", "evaluate") or any(each.startswith("+pair") for each in overrides)
+    pair = () if bare else ("+pair=resnet56-resnet20",)
     with other_hydra_put_aside(), initialize_config_dir(str(conf_dir()), version_base="1.3"):
         cfg = compose(command, [*pair, *overrides], return_hydra_config=True)
     with open_dict(cfg):
@@ -31,7 +32,7 @@ def whole(command: str, *overrides: str) -> DictConfig:
 def plain(command: str) -> dict[str, Any]:
     """The values of a command's configuration."""
     HydraConfig.instance().set_config(whole(command))
-    values: dict[str, Any] = read_plain(whole(command), [])
+    values: dict[str, Any] = read_plain(whole(command), {})
     return values
 
 
@@ -45,7 +46,7 @@ def refusal(command: str, key: str, value: object) -> str:
     else:
         group[name] = value
     try:
-        validate(SCHEMAS[command], values, whole(command), [])
+        validate(SCHEMAS[command], values, whole(command), {})
     except UserError as error:
         return str(error)
     return ""
@@ -163,6 +164,8 @@ def test_a_number_is_finite_and_no_text(command: str, key: str) -> None:
         ("search", "data.holdout", False, "must be true: candidates are judged by the images that are held out"),
         ("train", "student", "resnet20", "choose a network with model@student=resnet20"),
         ("train", "student._target_", REMOVED, "must name a class"),
+        ("train", "assistant", {"a": 1}, "must be a network, or a list of networks"),
+        ("train", "assistant", [3], "must be a network, or a list of networks"),
         ("train", "logger", None, "logger=none leaves it out, got null"),
         ("train", "logger", REMOVED, "is missing, and is needed: remove ~logger, or give it a value; logger=none"),
         ("train", "callback", REMOVED, "callback=none leaves it out"),
@@ -198,6 +201,7 @@ def test_the_key_that_was_written_is_named_and_not_one_that_refers_to_it() -> No
 
 def test_a_reference_that_leads_nowhere_is_told_with_its_key() -> None:
     assert refused("train", "epochs=${nothing}") == "epochs can't be resolved: Interpolation key 'nothing' not found"
+    assert refused("train", "~recipe").startswith("recipe is missing, and is needed")
 
 
 @pytest.mark.parametrize(
@@ -236,7 +240,8 @@ def test_a_key_of_ones_own_is_allowed_where_another_refers_to_it() -> None:
         ("model@teacher.model=timm", "teacher.model.name=vit", "+teacher.model.img_size=32"),
         ("data.views=8",), ("callback=sweep",), ("logger=none",),
         ("data=imagefolder", "data.folder=d"), ("recipe.lr=1", "chance=2"), ("teacher.checkpoint=file.pt",),
-        ("trainer.limit_train_batches=20",), ("+trainer.enable_progress_bar=false", "callback=none"),
+        ("+pair=vgg13-mobilenetv2",), ("trainer.limit_train_batches=20",),
+        ("+trainer.enable_progress_bar=false", "callback=none"),
     ],
 )  # fmt: skip
 def test_what_the_pages_show_is_allowed(overrides: tuple[str, ...]) -> None:

@@ -39,11 +39,16 @@ def test_a_setting_that_the_chosen_parts_do_not_read_is_refused(option: str, idl
         ("search=random", "search.candidates=5", "search.offspring=5"),  # fewer than a population that it has not
         ("search=paper", "search.rungs=[1,2]", "search.quotas=[4,2]", "search.population=4"),
         ("search=tpe", "search.rungs=[1,2]", "search.quotas=[4,2]"),
+        ("search=paper", "search.rungs=[1,2]", "search.quotas=[4,2]", "search.offspring=4", "search.population=4"),
         ("search=random", "schedule@search.schedule=halving", "search.rungs=[1,2]", "search.quotas=[4,2]"),
     ],
 )
 def test_what_is_read_is_allowed(overrides: tuple[str, ...]) -> None:
     assert not said(*overrides)
+
+
+def test_the_size_of_a_generation_is_not_said_in_two_ways() -> None:
+    assert said("search.quotas=[12,9,7]", "search.offspring=5").startswith("search.offspring does nothing here")
 
 
 def test_a_population_is_at_most_the_search() -> None:

@@ -3,8 +3,12 @@
 from typing import Any
 
 import pytest
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import OmegaConf
 
+from tests.schema.test_check import whole
 from uniads.error import UserError
+from uniads.options import options
 from uniads.schema.signature import check_signature
 
 NODE = {
@@ -60,3 +64,24 @@ def test_what_does_not_fit_is_told_with_its_key(facts: dict[str, Any], said: str
 
 def test_a_class_from_elsewhere_judges_its_own_arguments() -> None:
     check_signature("key", {"_target_": "pathlib.Path", "anything": 3})
+
+
+def test_every_option_fits_its_own_class() -> None:
+    groups = (
+        "transform",
+        "distance",
+        "model",
+        "node",
+        "distiller",
+        "data",
+        "algorithm",
+        "schedule",
+        "logger",
+        "callback",
+    )
+    names = [(group, name) for group in groups for name in options(group) if name not in ("timm", "torchvision")]
+    assert len(names) > 100
+    cfg = whole("search", *(f"+{group}@every.{group}.{name}={name}" for group, name in names))
+    HydraConfig.instance().set_config(cfg)
+    for group, name in names:
+        check_signature(f"{group}={name}", OmegaConf.to_container(cfg.every[group][name], resolve=True))

@@ -10,14 +10,34 @@ import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
+from pytorch_lightning import Callback, Trainer
+from torch import nn
 
 from uniads.blueprint import Blueprint
+from uniads.data.base import Data
+from uniads.distiller.base import Distiller
 from uniads.error import UserError, unknown
 from uniads.options import compose, option_facts, options
+from uniads.recipe import Recipe
 from uniads.schema.check import check
 from uniads.schema.choice import check_choices
+from uniads.schema.section import TARGET
 from uniads.schema.signature import check_signature
+from uniads.search import Rejection, Schedule, Shrinkage
 from uniads.settings import StoreSettings, TeacherSettings, TrainerSettings, TrainingSettings
+
+KINDS: Mapping[str, type] = {
+    **dict.fromkeys(("student", "teacher.model", "assistant", "model"), nn.Module),
+    **dict.fromkeys(("distiller", "teacher.distiller"), Distiller),
+    **dict.fromkeys(("recipe", "teacher.recipe"), Recipe),
+    "data": Data,
+    "trainer": Trainer,
+    "callback": Callback,
+    "search.schedule": Schedule,
+    "search.rejection": Rejection,
+    "search.shrinkage": Shrinkage,
+}
+"""What belongs at each key."""
 
 
 def configure(*overrides: str) -> TrainingSettings:
@@ -188,7 +208,7 @@ def _make(key: str, facts: Mapping[str, Any], **more: Any) -> Any:
         UserError: it can't be made with these values; the message begins with the key of what is at fault.
     """
     try:
-        return instantiate(facts, **more, _convert_="all")
+        made = instantiate(facts, **more, _convert_="all")
     except InstantiationException as error:
         inner = re.search(r"full_key: (.+)", str(error))
         place = f"{key}.{inner[1]}" if inner else key
@@ -196,6 +216,12 @@ def _make(key: str, facts: Mapping[str, Any], **more: Any) -> Any:
         kind = type(cause) if isinstance(cause, UserError) else UserError
         said = str(cause).strip()
         raise kind(said if said.startswith(f"{key}.") else f"{place}: {said}") from cause
+    wanted = KINDS.get(key.partition(".")[0] if key.startswith("callback.") else key, object)
+    if not isinstance(made, wanted):
+        raise UserError(
+            f"{key}.{TARGET}: {facts[TARGET]} makes a {type(made).__name__}, where a {wanted.__name__} belongs"
+        )
+    return made
 
 
 def plain(cfg: DictConfig) -> dict[str, Any]:

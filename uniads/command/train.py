@@ -18,7 +18,8 @@ from uniads.terminal.opening import describe_answers, describe_data, describe_te
 from uniads.terminal.table import build_outcome_table
 from uniads.terminal.teaching import TeacherProgress
 from uniads.training.fit import fit
-from uniads.training.parts import Parts, load_data
+from uniads.training.parts import Parts, data_shape, load_data
+from uniads.training.rehearsal import rehearse
 
 
 def main(cfg: DictConfig) -> None:
@@ -58,6 +59,7 @@ def train(settings: TrainingSettings, console: Console) -> Outcome:
 
 
 def _introduce(settings: TrainingSettings, data: Data) -> list[str]:
+    rehearse(settings, data_shape(data))
     return [*describe_data(data, settings.recipe.batch_size), f"loss     {settings.distiller().formula()}"]
 
 

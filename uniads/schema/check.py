@@ -35,6 +35,8 @@ LONGEST = 80
 """Characters of a value that are shown."""
 
 Place = tuple[str | int, ...]
+Lost = dict[Place, UserError]
+"""References that lead nowhere, by the places of their keys."""
 
 
 def check(command: str, cfg: DictConfig) -> None:
@@ -51,7 +53,7 @@ def check(command: str, cfg: DictConfig) -> None:
     """
     schema = SCHEMAS[command]
     read = {name for key in cfg if key != "hydra" for name in REFERENCE.findall(str(cfg._get_node(key)))}
-    lost: list[UserError] = []
+    lost: Lost = {}
     values = read_plain(cfg, lost)
     known = {key: each for key, each in values.items() if key in schema.model_fields or key not in read}
     validate(schema, known, cfg, lost)
@@ -63,16 +65,16 @@ def check_search(cfg: DictConfig) -> None:
     Raises:
         UserError: as ``check``.
     """
-    lost: list[UserError] = []
+    lost: Lost = {}
     validate(Search, read_plain(cfg.search, lost, ("search",)), cfg, lost, ("search",))
 
 
-def read_plain(node: Any, lost: list[UserError], place: Place = ()) -> Any:
+def read_plain(node: Any, lost: Lost, place: Place = ()) -> Any:
     """A node as plain values, references resolved, without the keys that are not given and without Hydra's.
 
     Args:
         node: of a configuration.
-        lost: gets the errors of references that lead nowhere.
+        lost: gets the references that lead nowhere.
         place: where the node stands.
     """
     if isinstance(node, ListConfig):
@@ -85,19 +87,20 @@ def read_plain(node: Any, lost: list[UserError], place: Place = ()) -> Any:
     return {key: read_plain(each, lost, (*place, key)) for key, each in found.items() if each is not NOT_GIVEN}
 
 
-def _read(node: DictConfig | ListConfig, key: Any, lost: list[UserError], place: Place) -> Any:
+def _read(node: DictConfig | ListConfig, key: Any, lost: Lost, place: Place) -> Any:
     try:
         return node[key]
     except (MissingMandatoryValue, InterpolationToMissingValueError):  # or a reference to one
         return NOT_GIVEN
     except OmegaConfBaseException as error:
         said = str(error).splitlines()[0]
-        lost.append(UserError(f"{'.'.join(map(str, (*place, key)))} can't be resolved: {said}"))
+        at = (*place, str(key))
+        lost[at] = UserError(f"{'.'.join(map(str, at))} can't be resolved: {said}")
         return NOT_GIVEN
 
 
-def validate(schema: type[Section], values: Any, cfg: DictConfig, lost: list[UserError], above: Place = ()) -> None:
-    """Validate values; a key that is missing since its reference is lost counts as lost.
+def validate(schema: type[Section], values: Any, cfg: DictConfig, lost: Lost, above: Place = ()) -> None:
+    """Validate values; a key whose reference leads nowhere is not told to be missing.
 
     Raises:
         UserError: something does not fit.
@@ -107,13 +110,14 @@ def validate(schema: type[Section], values: Any, cfg: DictConfig, lost: list[Use
         schema.model_validate(values)
     except ValidationError as error:
         errors = error.errors(include_url=False)
-    found = [(above + tuple(each["loc"]), each) for each in errors if not lost or each["type"] != MISSING]
+    found = [(above + tuple(each["loc"]), each) for each in errors]
+    found = [(place, each) for place, each in found if each["type"] != MISSING or place not in lost]
     if found:
         # The key that a user wrote, not one that refers to it.
         place, first = min(found, key=lambda pair: _is_reference(cfg, pair[0]))
         raise _explain(place, first)
     if lost:
-        raise lost[0]
+        raise next(iter(lost.values()))
 
 
 def _is_reference(cfg: DictConfig, place: Place) -> bool:

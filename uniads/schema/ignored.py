@@ -57,11 +57,17 @@ def check_ignored(search: DictConfig, given: Iterable[str]) -> None:
     read = find_read(search)
     for key in given:
         group, _, name = key.partition(".")
-        if group == "search" and name.split(".")[0] in SHARED and name.split(".")[0] not in read:
+        own = name.split(".")[0]
+        if group == "search" and own in SHARED and own not in read and not _agrees(search, own, read):
             raise UserError(
                 f"{key} does nothing here: neither {_name(search.algorithm)} nor {_name(search.schedule)} reads it; "
                 f"they read {', '.join(_list_keys(search, read)) or 'no such key'}"
             )
+
+
+def _agrees(search: DictConfig, key: str, read: set[str]) -> bool:
+    """Whether a key says once more what another one says: the size of a generation is the first quota, too."""
+    return key == "offspring" and "quotas" in read and search.quotas[0] == search.offspring
 
 
 def find_read(search: DictConfig) -> set[str]:

@@ -22,7 +22,7 @@ from uniads.schema.kinds import (
 )
 from uniads.schema.reading import Sweep, Word
 from uniads.schema.section import Facts, Section, find_optional_part, find_part, refuse
-from uniads.schema.training import Training
+from uniads.schema.training import PairSpace, Training
 
 Rungs = Annotated[
     list[Whole], Field(min_length=1), AfterValidator(must_rise),
@@ -113,7 +113,7 @@ Values = Annotated[Scalar | list[Scalar], BeforeValidator(_check_values)]
 Key = Annotated[str, StringConstraints(min_length=1), says("a key of a training, such as recipe.lr")]
 
 
-class Space(Section):
+class Space(PairSpace):
     """``space``."""
 
     advice = "; choose a space with space=paper"

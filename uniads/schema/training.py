@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import model_validator
+from pydantic import Field, StringConstraints, model_validator
 from typing_extensions import Self
 
 from uniads.schema.data import TrainingDataKeys
@@ -27,6 +27,11 @@ from uniads.schema.trainer import Trainer
 Student = Annotated[Facts | None, find_optional_part("choose a network with model@student=resnet20")]
 Distiller = Annotated[Facts, find_part("choose a distiller with distiller=kd")]
 Callback = Annotated[Facts, find_part("callback=none leaves all of them out")]
+Word = Annotated[str, StringConstraints(min_length=1)]
+Assistant = Word | Annotated[Facts, find_part("name one, as +assistant=resnet56")]
+Assistants = Annotated[
+    Assistant | list[Assistant] | None, says("a network, or a list of networks, such as [resnet56,resnet32]")
+]
 Chance = Annotated[Positive | None, says("a number above 0, or null for no bound")]
 
 
@@ -50,14 +55,24 @@ class Root(Section):
     crd_lr: Annotated[Positive | None, says("a number above 0")] = None
 
 
+class PairSpace(Section):
+    """What a pair says of its student's genes; a single training searches none."""
+
+    genes: Annotated[dict[str, Any], must_map("lists of values by key of the student; {} for none")] = Field(
+        default_factory=dict
+    )
+
+
 class Training(Root):
     """``conf/train.yaml``."""
+
+    space: PairSpace = Field(default_factory=PairSpace)
 
     pair: Text
     student: Student = None
     teacher: Teacher
     teacher_store: TeacherStore
-    assistant: Any = None
+    assistant: Assistants = None
     recipe: Recipe
     epochs: Count
     stop_epoch: Count
