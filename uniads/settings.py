@@ -71,7 +71,7 @@ class TeacherSettings:
         directory: where trained teachers are stored.
 
     Raises:
-        UserError: ``stop_epoch`` or ``dtype`` is out of its range.
+        UserError: ``stop_epoch`` or ``dtype`` is out of its range, or ``stop_epoch`` stops a teacher from a file.
     """
 
     model: Blueprint[Network] | None
@@ -92,6 +92,8 @@ class TeacherSettings:
                 f"teacher.stop_epoch must be above 0 and at most teacher.recipe.epochs={self.recipe.epochs}, "
                 f"got {self.stop_epoch}"
             )
+        if self.checkpoint is not None and self.stop_epoch < self.recipe.epochs:
+            raise UserError("teacher.stop_epoch can't stop a teacher that is trained already; give one of the two")
         if self.dtype not in TEACHER_DTYPES:
             raise UserError(f"teacher.dtype must be float32, bfloat16 or auto, got {self.dtype!r}")
 

@@ -8,11 +8,13 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
 from tests.journey import LIGHTNING
-from uniads import Batch, Learner, Recipe, UserError, build, configure
+from uniads import Batch, Learner, Recipe, UserError, build
+from uniads.blueprint import Blueprint
 from uniads.distance.l2 import L2
 from uniads.distiller.base import Context
 from uniads.distiller.composed import Composed
 from uniads.distiller.node import Node
+from uniads.settings import TrainerSettings
 
 pytestmark = LIGHTNING
 
@@ -197,6 +199,8 @@ def test_gradients_are_clipped_in_every_precision(precision: str, fused: bool) -
     assert (learner.student[1].weight - start).abs().max() < 1e-9
 
 
-def test_our_loader_is_refused_by_several_ranks() -> None:
-    with pytest.raises(UserError, match=r"trainer\.devices must be 1, got 2: a training runs on one device"):
-        configure("+pair=resnet56-resnet20", "trainer.devices=2", "+trainer.strategy=ddp")
+@pytest.mark.parametrize("name", ["devices", "num_nodes"])
+def test_a_training_on_several_devices_is_refused_since_they_would_share_their_images(name: str) -> None:
+    facts = {"_target_": "pytorch_lightning.Trainer", name: 2}
+    with pytest.raises(UserError, match=rf"trainer\.{name} must be 1, got 2: a training runs on one device"):
+        TrainerSettings(Blueprint(facts, pl.Trainer), torch.device("cpu"))

@@ -192,8 +192,8 @@ def _training_data(rows: Sequence[Trial], name: str, rung: int) -> dict[Genome, 
     if _is_loss(name) and min(recorded.values()) <= 0:
         lowest = min(recorded.values())
         raise UserError(
-            f"the ledger has {name!r} {lowest:g} at {rung} epochs, and a surrogate learns logarithms; "
-            "record another measure"
+            f"the ledger has {name!r} {lowest:g} at {rung} epochs, and a surrogate learns the logarithm of losses "
+            "above 0; record another measure"
         )
     return {genome: log(number) if _is_loss(name) else number for genome, number in recorded.items()}
 
