@@ -7,7 +7,7 @@ import pytest
 from tests.journey import LIGHTNING, SMALL, Commands, refused
 from uniads.search import __main__ as search
 
-pytestmark = LIGHTNING
+pytestmark = [pytest.mark.slow, *LIGHTNING]
 ASKED = (*SMALL, "search=tiny", "launcher=basic", "final=false", "report=false", "paths.teacher_dir=/dev/null/teachers")
 """A search whose teacher can't be trained: what is wrong has to be found earlier."""
 

@@ -4,6 +4,7 @@ A checkpoint names its network, and a ledger's header the overrides of its searc
 package are made, and named networks of torchvision and timm; whatever else it asks for is refused before anything runs.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -28,6 +29,9 @@ BORROWED = ("uniads.model.torchvision.torchvision", "uniads.model.timm.timm")
 
 TEXTS = ("name", "weights", "features", "embedding")
 """Arguments of ``BORROWED`` that are texts or lists of them. Others could name a file or an address."""
+
+NAME = re.compile(r"\w[\w-]*")
+"""What an option can be called."""
 
 DEEPEST = 4
 """Lists within lists that a network's configuration may have."""
@@ -142,7 +146,9 @@ def _find_fault(override: Override, text: str, loader: ConfigLoader) -> str:
     known = loader.get_group_options(key)
     if known:
         chosen = value if isinstance(value, list) else [value]
-        if strange := [each for each in chosen if each is not None and str(each) not in known]:
+        # A plain name that is no option can't be composed and does no harm; another one might leave the folder.
+        unknown = [each for each in chosen if each is not None and str(each) not in known]
+        if strange := [each for each in unknown if not NAME.fullmatch(str(each))]:
             return f"{str(strange[0])[:80]!r} is no option of {key}"
     for name, entry in _walk(steps[-1], value):
         if name == "_target_" and str(entry) not in _part_targets():
