@@ -43,7 +43,7 @@ def _check(node: Any, path: list[str], value: Any, kind: str, key: str, known: l
             return
         ends = [each for each in known if each.rpartition(".")[2] == path[-1]]
         raise unknown(kind, key, known, f"Did you mean {' or '.join(ends)}?" if ends else "")
-    child = node.get(first) if first in fields else None
+    child = node._get_node(first) if first in fields else None
     if rest and (_is_list(child) or _is_mapping(child)):
         _check(child, rest, value, kind, key, known)
     elif rest:
@@ -72,7 +72,7 @@ def nest(config: Any, values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[s
         *above, last = key.split(".")
         parent: Any = config
         for step in above:
-            parent = parent.get(step) if _is_mapping(parent) else None
+            parent = parent._get_node(step) if _is_mapping(parent) else None
         if _is_list(parent):
             entries[key] = value
             continue
@@ -95,7 +95,8 @@ def _known(node: Any, before: str) -> Iterator[str]:
     """Every key of a configuration, dotted, and the parameters that its file leaves to the class."""
     names, _ = parameters(node.get("_target_"))
     yield from (f"{before}{name}" for name in sorted(set(names) - {str(key) for key in node}))
-    for key, child in node.items():
+    for key in node:
+        child = node._get_node(key)  # which may be missing, or refer to what is not here
         if _is_mapping(child):
             yield from _known(child, f"{before}{key}.")
         elif not str(key).startswith("_"):

@@ -117,6 +117,7 @@ def test_a_cap_that_is_none_is_refused(limit: str, space: Make) -> None:
         space("space=tiny", f"search.max_params={limit}")
 
 
+@pytest.mark.slow
 def test_students_above_the_cap_are_not_admitted(space: Make) -> None:
     made = space("space=architecture", "search.max_params=300000")
     genomes = made.fill(24, Random(0))

@@ -115,6 +115,7 @@ def program(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_a_new_transform_is_found_listed_and_trained_from_another_folder(tmp_path: Path) -> None:
     (tmp_path / "halved.py").write_text(
         "from uniads.transform.base import Transform\n\n\nclass Halved(Transform):\n"

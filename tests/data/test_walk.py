@@ -1,12 +1,12 @@
 """Which files of a folder count: hidden ones never, all others are read or said, each once, in one order."""
 
 import os
-from logging import WARNING
 from pathlib import Path
 
 import pytest
 
 from uniads.data.walk import find_images, subfolders
+from uniads.notice import listening
 
 ENDINGS = (".png", ".jpg")
 
@@ -25,7 +25,7 @@ def found(part: Path) -> list[str]:
     return [str(Path(path).relative_to(part)) for path, _ in find_images(part, ["ant", "bee"], ENDINGS)]
 
 
-def test_what_systems_and_editors_leave_behind_is_passed_over(part: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_systems_and_editors_leave_behind_is_passed_over(part: Path) -> None:
     before = found(part)
     for name in (".ipynb_checkpoints", "__MACOSX", ".git"):
         (part / "ant" / name).mkdir()
@@ -34,20 +34,23 @@ def test_what_systems_and_editors_leave_behind_is_passed_over(part: Path, caplog
     for name in ("._x.png", ".DS_Store", "Thumbs.db", "desktop.ini", ".hidden.jpg"):
         (part / "ant" / name).touch()
         (part / name).touch()
-    assert found(part) == before
+    heard: list[str] = []
+    with listening(heard.append):
+        assert found(part) == before
     assert len(before) == 20
     assert subfolders(part) == ("ant", "bee")
-    assert not caplog.records
+    assert not heard
 
 
-def test_files_that_are_not_read_are_said_once_with_their_number(part: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_files_that_are_not_read_are_said_once_with_their_number(part: Path) -> None:
     for name in ("ant/a.gif", "ant/b.GIF", "bee/c.jfif", "bee/notes.txt", "bee/README", "loose.png"):
         (part / name).touch()
-    with caplog.at_level(WARNING):
+    heard: list[str] = []
+    with listening(heard.append):
         assert len(found(part)) == len(found(part)) == 20
-    (record,) = caplog.records
+    (sentence,) = heard
     counts = "2 .gif, 1 .jfif, 1 .png in no class, 1 .txt, 1 without an ending"
-    assert f"{part} holds files that are not read: {counts}; images end in .png, .jpg" in record.message
+    assert f"{part} holds files that are not read: {counts}; images end in .png, .jpg" in sentence
 
 
 def test_the_case_of_an_ending_does_not_matter(part: Path) -> None:

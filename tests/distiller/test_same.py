@@ -18,6 +18,7 @@ FEATURE, LOGITS = (
 
 
 @pytest.mark.parametrize("rank", SHAPES)
+@pytest.mark.slow
 def test_a_transform_says_rightly_whether_it_leaves_its_input_as_it_is(rank: int) -> None:
     x = torch.randn(SHAPES[rank], generator=torch.Generator().manual_seed(0))
     for name in options("transform"):

@@ -62,7 +62,7 @@ def test_with_basic_whatever_is_raised_costs_one_job(batch: Batch, tmp_path: Pat
     ids=["some", "all"],
 )
 def test_with_pool_whatever_happens_costs_one_job(faults: dict[str, str], batch: Batch, tmp_path: Path) -> None:
-    launcher = ("launcher=pool", "hydra.launcher.n_jobs=2", "hydra.launcher.timeout=3")
+    launcher = ("launcher=pool", "hydra.launcher.n_jobs=2", "hydra.launcher.timeout=8")
     before = set(multiprocessing.active_children())  # joblib keeps its processes for the next test
     assert judged(batch, faults, *launcher) == faults
     assert set(tries(tmp_path)) == {1}
@@ -77,7 +77,7 @@ def test_a_full_disk_is_no_candidates_fault(name: str, batch: Batch, tmp_path: P
     assert [file.parent.name for file in tmp_path.rglob("answer-*.json")] == ["c0000"]
     known, _ = batch(None, None, launcher=(f"launcher={name}",))
     assert known.status is Status.COMPLETED
-    assert tries(tmp_path) == [1, 2]
+    assert tries(tmp_path) == [1, 1, 1], "without its fault it is another candidate, in a folder of its own"
 
 
 def test_a_launcher_that_can_start_nothing_fails_no_candidate(tmp_path: Path) -> None:

@@ -88,6 +88,7 @@ def check(directory: Path, calm: Path, stops: int, workers: int) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="looks for processes in /proc")
+@pytest.mark.slow
 def test_with_pool_after_ctrl_c_and_a_kill(tmp_path: Path) -> None:
     searched(tmp_path / "calm", "launcher=basic", "+fault=none")
     assert "interrupted" in stopped(tmp_path / "run", signal.SIGINT, *POOL, everyone=True)

@@ -66,6 +66,7 @@ def test_a_class_from_elsewhere_judges_its_own_arguments() -> None:
     check_signature("key", {"_target_": "pathlib.Path", "anything": 3})
 
 
+@pytest.mark.slow
 def test_every_option_fits_its_own_class() -> None:
     groups = (
         "transform",

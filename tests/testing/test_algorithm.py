@@ -96,6 +96,7 @@ BROKEN: dict[type[Walk], str] = {
 
 
 @pytest.mark.parametrize("make", [Random, Walk])
+@pytest.mark.slow
 def test_an_algorithm_that_keeps_its_promises_passes(make: type[Algorithm]) -> None:
     check_algorithm(lambda space, seed: make(space, seed))
 

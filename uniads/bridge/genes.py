@@ -80,6 +80,7 @@ def _list_keys(cfg: DictConfig, above: str = "") -> list[str]:
     for name in map(str, cfg):
         if above or name != "hydra":
             keys.append(f"{above}{name}")
-            if not OmegaConf.is_missing(cfg, name) and OmegaConf.is_dict(cfg[name]):
-                keys += _list_keys(cfg[name], f"{above}{name}.")
+            node = cfg._get_node(name)  # as it is written; what a value refers to is no key of its own
+            if isinstance(node, DictConfig) and not OmegaConf.is_missing(cfg, name):
+                keys += _list_keys(node, f"{above}{name}.")
     return keys

@@ -4,13 +4,12 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
-from logging import getLogger
 from pathlib import Path
+
+from uniads.notice import notify
 
 JUNK = ("thumbs.db", "desktop.ini", "__macosx")
 """What systems put into folders, beside names that begin with a point: ``.DS_Store``, ``._x.png``."""
-
-log = getLogger(__name__)
 
 
 def is_hidden(name: str) -> bool:
@@ -55,7 +54,7 @@ def find_images(part: Path, classes: Sequence[str], extensions: Sequence[str]) -
 
 @cache
 def _say_once(sentence: str) -> None:
-    log.warning(sentence)
+    notify(sentence)
 
 
 def _walk(top: Path) -> Iterator[str]:

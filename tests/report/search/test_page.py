@@ -16,6 +16,7 @@ FIGURES = ("curve", "frequency", "importance", "pareto", "rank", "shrinkage")
 SHEETS = ("cost", "curve", "frequency", "front", "importance", "rank", "shrinkage", "summary")
 
 
+@pytest.mark.slow
 def test_a_report_needs_no_other_file_and_comes_out_the_same_again(recorded: Recorded) -> None:
     page = write_report(recorded.directory)
     text = page.read_text()
