@@ -26,7 +26,7 @@ DEADLY = {
     "crash": "the job's process was killed by signal SIGSEGV",
     "kill": "the job's process was killed by signal SIGKILL, as the system does when memory runs out",
 }
-HANG = {"hang": "the job took longer than 3 seconds, the limit in hydra.launcher.timeout"}
+HANG = {"hang": "the job took longer than 8 seconds, the limit in hydra.launcher.timeout"}
 
 
 def between(faults: dict[str, str]) -> list[str | None]:
