@@ -18,13 +18,14 @@ import time
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from hashlib import sha256
 from itertools import cycle, product
 from pathlib import Path
 from shutil import copytree, rmtree
 from typing import Any
 
 from benchmarks import reporting
+from uniads.model import checkpoint
+from uniads.model.weights import hash_contents
 
 MARK = "UNIADS_KILLED"
 """An environment variable that all processes of one command inherit."""
@@ -163,7 +164,8 @@ def read_result(place: Path) -> dict[str, Any]:
             result[name] = without_seconds(json.loads((place / name).read_text()))
     for name in ("run/student.pt", "run/final/student.pt"):
         if (place / name).exists():
-            result[name] = sha256((place / name).read_bytes()).hexdigest()
+            saved = checkpoint.read(place / name)
+            result[name] = hash_contents(saved.pop("model"), saved)  # the file itself holds its writer's number
     if (place / "optuna.db").exists():
         with sqlite3.connect(place / "optuna.db") as base:
             query = (
