@@ -33,7 +33,7 @@ def checked(thing: Callable[..., Any]) -> Callable[..., Any]:
 
 
 jaxtyping.install_import_hook("uniads", f"{__name__}.checked")  # before anything imports uniads
-pytest_plugins = ["tests.recorded"]
+pytest_plugins = ["tests.journey", "tests.recorded"]
 torch.set_num_threads(1)
 signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background a shell has it ignored, by all it starts
 os.environ |= {"MPLBACKEND": "Agg", "WANDB_MODE": "offline", "WANDB_SILENT": "true"}

@@ -114,6 +114,13 @@ class Commands:
         return Ended(code, out, printed + error)
 
 
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Commands:
+    """Runs commands in a folder of the test's own."""
+    monkeypatch.chdir(tmp_path)
+    return Commands(monkeypatch, capsys)
+
+
 def refused(ended: Ended, *words: str) -> None:
     """One sentence that holds these words, and how to see more."""
     assert ended.code == 1

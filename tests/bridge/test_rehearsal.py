@@ -12,12 +12,6 @@ ASKED = (*SMALL, "search=tiny", "launcher=basic", "final=false", "report=false",
 """A search whose teacher can't be trained: what is wrong has to be found earlier."""
 
 
-@pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Commands:
-    monkeypatch.chdir(tmp_path)
-    return Commands(monkeypatch, capsys)
-
-
 @pytest.mark.parametrize(
     ("dimension", "said"),
     [

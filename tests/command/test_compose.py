@@ -85,12 +85,6 @@ def test_a_target_is_the_first_line_of_its_option(file: Path) -> None:
     assert "_target_" not in keys or keys[0] == "_target_"
 
 
-@pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Commands:
-    monkeypatch.chdir(tmp_path)
-    return Commands(monkeypatch, capsys)
-
-
 def test_a_multirun_trains_every_combination(command: Commands, tmp_path: Path) -> None:
     sweep = (f"hydra.sweep.dir={tmp_path / 'sweep'}", "distiller=plain", "recipe.epochs=1", "data.train_size=160")
     ended = command(train.main, "-m", *SMALL, *sweep, "student.width=0.5,1")

@@ -25,12 +25,6 @@ PAIR = "+pair=resnet56-resnet20"
 TINY = (*SMALL, "search=tiny", "space=tiny", "launcher=basic", "final=false", "student.width=1")
 
 
-@pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Commands:
-    monkeypatch.chdir(tmp_path)
-    return Commands(monkeypatch, capsys)
-
-
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [

@@ -16,12 +16,6 @@ pytestmark = LIGHTNING
 TINY = ("search=tiny", "space=tiny", "launcher=basic")
 
 
-@pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Commands:
-    monkeypatch.chdir(tmp_path)
-    return Commands(monkeypatch, capsys)
-
-
 def test_a_sweep_runs_trainings_of_the_searchs_space(
     command: Commands, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -64,12 +64,6 @@ FILES: dict[str, tuple[Callable[[Path], None], list[str]]] = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Commands:
-    monkeypatch.chdir(tmp_path)
-    return Commands(monkeypatch, capsys)
-
-
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_that_is_no_teacher_is_refused_and_nothing_in_it_is_run(name: str, command: Commands) -> None:
     write, words = FILES[name]

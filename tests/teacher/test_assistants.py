@@ -131,12 +131,6 @@ def test_the_student_learns_from_the_last_assistant_and_leaves_it_as_it_is(tmp_p
     assert stored(tmp_path) == kept
 
 
-@pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Commands:
-    monkeypatch.chdir(tmp_path)
-    return Commands(monkeypatch, capsys)
-
-
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [
