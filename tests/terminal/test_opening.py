@@ -14,7 +14,8 @@ from uniads.bridge.training_settings import blueprint, training_settings
 from uniads.data.cifar import CIFAR
 from uniads.data.loader import Loader
 from uniads.teacher.training import Teacher
-from uniads.terminal.opening import describe_teacher, is_at_chance, is_clearly_below
+from uniads.terminal.chance import is_at_chance
+from uniads.terminal.opening import describe_teacher, is_clearly_below
 
 pytestmark = LIGHTNING
 

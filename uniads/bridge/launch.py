@@ -27,6 +27,7 @@ from uniads.launcher.slip import Slip, set_aside
 from uniads.notice import notify
 from uniads.outcome import Outcome
 from uniads.schema.signature import check_signature
+from uniads.search.space import Genome
 from uniads.search.trial import Trial
 
 OUR_LAUNCHERS = "uniads."
@@ -99,10 +100,16 @@ class Launch:
         """Overrides that train this candidate to its rung again, to be pasted after ``python -m uniads.train``."""
         return build_overrides(self.overrides, trial, self.data_seed, self.epochs)
 
-    def compose(self, trial: Trial) -> DictConfig:
-        """The configuration of a trial's job, as a launcher composes it."""
+    def compose(self, genome: Genome, overrides: Sequence[str]) -> DictConfig:
+        """The configuration of a candidate's job at the top rung, as a launcher composes it.
+
+        Args:
+            genome: of the candidate.
+            overrides: its own.
+        """
         if self._master is None:
             self._master = self._load_master()
+        trial = Trial("c0000", genome, tuple(overrides), 0, 0, self.epochs, 0)
         return self._composition.load_sweep_config(self._master, self._job(trial))
 
     def create_launcher(self) -> None:

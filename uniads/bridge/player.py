@@ -8,7 +8,7 @@ from hydra.types import RunMode
 from hydra.utils import instantiate
 
 from uniads.blueprint import Blueprint
-from uniads.bridge.training_settings import blueprint, plain
+from uniads.bridge.training_settings import blueprint, make_optional, plain
 from uniads.error import UserError
 from uniads.schema.check import check_search
 from uniads.schema.ignored import check_ignored
@@ -77,6 +77,6 @@ def build_player(text: str, rungs: Sequence[int], loader: ConfigLoader) -> Playe
         candidates=search.candidates,
         algorithm=blueprint(search.algorithm, "search.algorithm"),
         schedule=instantiate(schedule, _convert_="all"),
-        rejection=None if search.rejection is None else blueprint(search.rejection, "search.rejection")(),
-        shrinkage=None if search.shrinkage is None else blueprint(search.shrinkage, "search.shrinkage")(),
+        rejection=make_optional(search.rejection, "search.rejection"),
+        shrinkage=make_optional(search.shrinkage, "search.shrinkage"),
     )

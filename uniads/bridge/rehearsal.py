@@ -9,7 +9,7 @@ from uniads.bridge.launch import Launch
 from uniads.bridge.training_settings import training_settings
 from uniads.error import UserError
 from uniads.schema.check import check, show_value
-from uniads.search import Genome, SearchSpace, Trial
+from uniads.search import Genome, SearchSpace
 from uniads.training.rehearsal import rehearse_candidate
 
 ERRORS = (UserError, HydraException, OmegaConfBaseException)
@@ -43,8 +43,7 @@ def rehearse_space(space: SearchSpace, launch: Launch, start: Sequence[Genome], 
 
 def _try(space: SearchSpace, launch: Launch, genome: Genome, shape: Mapping[str, int], idle: bool = True) -> None:
     """Make a candidate, with its idle genes too, so that their keys and values are tried."""
-    trial = Trial("c0000", genome, space.overrides(genome, idle), 0, 0, launch.epochs, 0)
-    cfg = launch.compose(trial)
+    cfg = launch.compose(genome, space.overrides(genome, idle))
     check("train", cfg)
     rehearse_candidate(training_settings(cfg), shape)
 

@@ -13,7 +13,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from uniads.bridge.genes import check_genes
-from uniads.bridge.training_settings import blueprint, plain, training_settings
+from uniads.bridge.training_settings import blueprint, make_optional, plain, training_settings
 from uniads.distance.base import Distance
 from uniads.error import UserError, unknown
 from uniads.search import Algorithm, Rejection, Schedule, Shrinkage, Value
@@ -163,8 +163,8 @@ def search_settings(cfg: DictConfig, loader: ConfigLoader) -> SearchSettings:
         configured_schedule=schedule,
         algorithm=make,
         score=make.keywords.get("score"),
-        rejection=_make_optional(search.rejection, "search.rejection"),
-        shrinkage=_make_optional(search.shrinkage, "search.shrinkage"),
+        rejection=make_optional(search.rejection, "search.rejection"),
+        shrinkage=make_optional(search.shrinkage, "search.shrinkage"),
         measures=plain(search.measures),
         candidates=search.candidates,
         max_epochs=search.max_epochs,
@@ -187,11 +187,6 @@ def _chooses_rungs(task: Sequence[str]) -> bool:
     """Whether the command line says after how many epochs candidates are judged."""
     keys = ("search.rungs", "search.schedule.epochs", "search.schedule.rungs")
     return any(override.lstrip("+").partition("=")[0] in keys for override in task)
-
-
-def _make_optional(cfg: DictConfig | None, key: str) -> Any:
-    """What a configuration describes; None where it is null."""
-    return None if cfg is None else blueprint(cfg, key)()
 
 
 def _training_overrides(task: Sequence[str]) -> list[Override]:

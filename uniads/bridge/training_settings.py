@@ -196,6 +196,19 @@ def blueprint(cfg: DictConfig, key: str) -> Blueprint[Any]:
     return _blueprint_of(plain(cfg), key)
 
 
+def make_optional(cfg: DictConfig | None, key: str) -> Any:
+    """What a configuration describes; None where it is null.
+
+    Args:
+        cfg: the configuration.
+        key: where it stands, for messages.
+
+    Raises:
+        UserError: it can't be made.
+    """
+    return None if cfg is None else blueprint(cfg, key)()
+
+
 def _blueprint_of(facts: dict[str, Any], key: str) -> Blueprint[Any]:
     check_signature(key, facts)
     return Blueprint(facts, partial(_make, key))

@@ -1,33 +1,11 @@
-"""What a long training without a logger keeps and tells after every epoch."""
+"""What a long training without a logger tells after every epoch."""
 
-import os
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
-from pytorch_lightning.callbacks import Checkpoint
 
 from uniads.knowledge import Batch
-
-
-class KeepEpochs(Checkpoint):
-    """Saves a checkpoint after every epoch, so that a killed training loses no more than the epoch it was in.
-
-    As a ``Checkpoint`` it is called when everything else of the epoch is done; where the next one has begun, Lightning
-    would take it for one that is nearly over, and go on with its last batch.
-
-    Args:
-        file: replaced each time, in one step.
-    """
-
-    def __init__(self, file: Path) -> None:
-        self.file = file
-
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        partial = self.file.with_suffix(".part")
-        trainer.save_checkpoint(partial)
-        os.replace(partial, self.file)
 
 
 class TellEpochs(Callback):

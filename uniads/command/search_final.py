@@ -1,7 +1,10 @@
 """The final training of a search: its best candidate, with the full recipe on the whole training set."""
 
+from hydra.types import RunMode
 from rich.console import Console
 
+from uniads.bridge.reproduce import quote
+from uniads.bridge.training_settings import training_settings
 from uniads.command.search_setup import Setup
 from uniads.command.train import train
 from uniads.launcher.slip import set_aside
@@ -15,8 +18,9 @@ from uniads.training.identity import identify_training
 def train_best(setup: Setup, best: Trial, console: Console) -> Outcome:
     """Train the chosen candidate with the full recipe on the whole training set, and test it."""
     directory = setup.settings.directory / "final"
-    overrides = [*best.overrides, f"seed={best.seed}", "data.holdout=false", "test=true"]
-    training = setup.training_settings(overrides, directory)
+    own = [*best.overrides, f"seed={best.seed}", "data.holdout=false", "test=true", f"paths.run_dir={quote(directory)}"]
+    cfg = setup.launch.loader.load_configuration("train", [*setup.launch.overrides, *own], RunMode.RUN)
+    training = training_settings(cfg)
     if reason := find_other(directory, identify_training(training), training.stop_epoch):
         other = set_aside(directory)
         print_lines(console, [f"{directory} {reason}, so it is {other.name} now, and {best.candidate} is trained anew"])

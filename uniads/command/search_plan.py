@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from random import Random
 
+from uniads.bridge.training_settings import training_settings
 from uniads.command.search_setup import Setup
 from uniads.command.train_plan import plan_teacher
 from uniads.error import UserError
@@ -44,9 +45,8 @@ def _time_candidates(setup: Setup) -> Iterator[EpochCost]:
     for _ in range(DRAWN):
         genome = setup.space.draw(random)
         if setup.space.admits(genome):
-            overrides = setup.space.overrides(genome)
+            cfg = setup.launch.compose(genome, setup.space.overrides(genome))
             try:
-                training = setup.training_settings(overrides, setup.settings.directory)
-                yield time_student(training, setup.data)
+                yield time_student(training_settings(cfg), setup.data)
             except UserError:
                 continue

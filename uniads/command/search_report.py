@@ -9,7 +9,6 @@ from uniads.bridge.candidate_loss import describe_candidate_loss
 from uniads.bridge.reproduce import build_command, find_config_dir
 from uniads.bridge.search_settings import SearchSettings
 from uniads.command.search_setup import Setup
-from uniads.data.base import Data
 from uniads.export import optuna
 from uniads.outcome import Outcome
 from uniads.report.element import figure
@@ -19,8 +18,9 @@ from uniads.report.search.pareto import draw_pareto_figure
 from uniads.search import INTERRUPTED, Result, Trial, fidelity
 from uniads.search.account import Account
 from uniads.terminal import table
-from uniads.terminal.chance import describe_chance, is_at_chance
+from uniads.terminal.chance import warn_of_chance
 from uniads.terminal.console import print_lines
+from uniads.terminal.trial import is_predicted
 
 
 def report(setup: Setup, result: Result, console: Console) -> None:
@@ -41,7 +41,9 @@ def report(setup: Setup, result: Result, console: Console) -> None:
     print_lines(console, [f"stopped: {result.stopped}"])
     console.print(table.build_front_table(result))
     if result.best:
-        print_lines(console, [table.explain_marks(result), *_describe_chance(result.best, setup.data)])
+        acc1, images = result.best.outcome.get("val_acc1"), len(setup.data.val(1).index)
+        warning = warn_of_chance("even the best candidate", acc1, setup.data.num_classes, images)
+        print_lines(console, [table.explain_marks(result), *warning])
     print_lines(console, fidelity.report(settings.schedule, result.trials))
     if result.best:
         promise = _describe_promise(settings, result.best)
@@ -60,15 +62,7 @@ def _describe_promise(settings: SearchSettings, best: Trial) -> str:
     """What the best candidate's command gives, beside the numbers that the search has."""
     if settings.ledger is None:
         return "again, to the same validation loss"
-    predicted = "surrogate" in best.outcome
-    return "in truth: a surrogate made its numbers up" if predicted else "in truth: its numbers were replayed"
-
-
-def _describe_chance(best: Trial, data: Data) -> list[str]:
-    """A warning where even the best candidate guesses."""
-    acc1, count = best.outcome.get("val_acc1"), len(data.val(1).index)
-    guesses = acc1 is not None and is_at_chance(acc1, data.num_classes, count)
-    return [f"warning: {describe_chance('even the best candidate', data.num_classes)}"] if guesses else []
+    return f"in truth: {'a surrogate made its numbers up' if is_predicted(best) else 'its numbers were replayed'}"
 
 
 def conclude(setup: Setup, result: Result, final: Outcome | None, console: Console) -> None:

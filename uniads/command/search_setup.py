@@ -1,23 +1,18 @@
 """A search made ready from its settings: whatever is wrong with it is found before anything is trained."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log
-from pathlib import Path
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
-from hydra.types import RunMode
 
 import uniads
 from uniads.bridge.launch import Launch
 from uniads.bridge.rehearsal import rehearse_space
-from uniads.bridge.reproduce import quote
 from uniads.bridge.search_settings import SearchSettings
 from uniads.bridge.space import build_space
 from uniads.bridge.student import Students
 from uniads.bridge.train import train_configured
-from uniads.bridge.training_settings import training_settings
 from uniads.bridge.warm_start import WarmStart
 from uniads.data.base import Data
 from uniads.error import unknown
@@ -25,7 +20,6 @@ from uniads.model.base import Network
 from uniads.search import Algorithm, Genome, Ledger, Measure, Objective, SearchSpace, Trial
 from uniads.search.account import fingerprint
 from uniads.search.replay.record import Record
-from uniads.settings import TrainingSettings
 from uniads.teacher.assistants import teaching_key
 from uniads.teacher.identity import hash_facts
 from uniads.training.parts import data_shape, load_data
@@ -58,17 +52,6 @@ class Setup:
     launch: Launch
     target: int
     warm_start: WarmStart
-
-    def training_settings(self, overrides: Sequence[str], directory: Path) -> TrainingSettings:
-        """The settings of a training with a candidate's overrides.
-
-        Args:
-            overrides: the candidate's own; those that all share come before them.
-            directory: of the training.
-        """
-        place = f"paths.run_dir={quote(directory)}"
-        every = [*self.launch.overrides, *overrides, place]
-        return training_settings(self.launch.loader.load_configuration("train", every, RunMode.RUN))
 
 
 def build_setup(settings: SearchSettings, loader: ConfigLoader) -> Setup:

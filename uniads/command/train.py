@@ -12,7 +12,7 @@ from uniads.data.base import Data
 from uniads.error import UserError
 from uniads.outcome import Outcome
 from uniads.settings import TrainingSettings
-from uniads.terminal.chance import describe_chance, is_at_chance
+from uniads.terminal.chance import warn_of_chance
 from uniads.terminal.console import build_console, print_lines
 from uniads.terminal.opening import describe_answers, describe_data, describe_teacher
 from uniads.terminal.table import build_outcome_table
@@ -68,5 +68,4 @@ def _describe_luck(outcome: Outcome, data: Data) -> list[str]:
     acc1, count = outcome.val_acc1, len(data.val(1).index)
     if outcome.test_acc1_last is not None:
         acc1, count = outcome.test_acc1_last, len(data.test(1).index)
-    guesses = acc1 is not None and is_at_chance(acc1, data.num_classes, count)
-    return [f"warning: {describe_chance('this student', data.num_classes)}"] if guesses else []
+    return warn_of_chance("this student", acc1, data.num_classes, count)

@@ -1,12 +1,13 @@
 """The checkpoint that a training goes on from: whole, and of the same training. Any other counts as missing."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
-from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.callbacks import Checkpoint, ModelCheckpoint
 
 from uniads.error import DamagedFileError, UserError
 from uniads.model.checkpoint import OWN, is_whole, read_plain
@@ -48,6 +49,12 @@ class Kept:
             return None
         return self.file
 
+    def save(self, trainer: Trainer) -> None:
+        """Replace the file by a checkpoint of what a trainer has come to, in one step."""
+        partial = self.file.with_suffix(".part")
+        trainer.save_checkpoint(partial)
+        os.replace(partial, self.file)
+
 
 def read_kept(file: Path) -> dict[str, Any]:
     """What the checkpoint of a training holds.
@@ -78,6 +85,23 @@ class Sign(Callback):
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         checkpoint[OWN] = self.facts
+
+
+class KeepEpochs(Checkpoint):
+    """Saves a checkpoint after every epoch, so that a killed training loses no more than the epoch it was in.
+
+    As a ``Checkpoint`` it is called when everything else of the epoch is done; where the next one has begun, Lightning
+    would take it for one that is nearly over, and go on with its last batch.
+
+    Args:
+        kept: where it is saved.
+    """
+
+    def __init__(self, kept: Kept) -> None:
+        self.kept = kept
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.kept.save(trainer)
 
 
 class KeepBest(ModelCheckpoint):

@@ -1,6 +1,5 @@
 """One Lightning training, short and quiet inside a search, long and visible outside."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -89,9 +88,7 @@ def train_quietly(
     start = kept.find(stop_epoch) if kept else None
     trainer.fit(learner, data.train(learner.recipe.batch_size, settings.device), ckpt_path=start)
     if kept:
-        partial = kept.file.with_suffix(".part")
-        trainer.save_checkpoint(partial)
-        os.replace(partial, kept.file)
+        kept.save(trainer)
     trainer.limit_val_batches = 1.0  # the same trainer scores: to make another one takes as long as a short epoch
     val = score(learner, data, "val", settings, trainer) if data.holdout else {}
     acc1 = val.get("acc1")

@@ -13,7 +13,7 @@ from zipfile import BadZipFile, ZipFile
 import torch
 from torch import Tensor, nn
 
-from uniads.error import DamagedFileError, MissingFileError, UserError
+from uniads.error import DamagedFileError, MissingFileError, UserError, first_line
 from uniads.model.weights import check_fit, hash_contents, load
 
 __all__ = ["DAMAGED", "check_fit", "hash_contents", "is_whole", "load", "read", "read_plain", "save"]
@@ -60,8 +60,8 @@ def read(file: Path) -> dict[str, Any]:
     """What ``save`` wrote, or another's file: the weights under ``model``, and the facts beside them.
 
     Another's file holds its weights under ``model`` or ``state_dict``, or holds nothing else. It may come from a GPU,
-    be of the format before PyTorch 1.6, and have the ``module.`` of DataParallel before every name. Of a checkpoint of
-    Lightning, such as the ``last.ckpt`` of a training, the student is read.
+    be of the format before PyTorch 1.6. Of a checkpoint of Lightning, such as the ``last.ckpt`` of a training, the
+    student is read. Names are as the file has them; ``load`` knows what wrappers put before them.
 
     Raises:
         MissingFileError: there is no such file.
@@ -83,7 +83,7 @@ def read(file: Path) -> dict[str, Any]:
         )
     if LIGHTNING in facts:
         return {**_own_facts(facts), "model": _student(weights)}
-    return {**others, "model": _without_module(weights)}
+    return {**others, "model": dict(weights)}
 
 
 def read_plain(file: Path) -> Any:
@@ -104,7 +104,9 @@ def read_plain(file: Path) -> Any:
             f"({_forbidden(error)}); if you trust whoever made it, convert it once: {CONVERT}"
         ) from None
     except DAMAGED as error:
-        raise DamagedFileError(f"{file} is no whole checkpoint ({_first_line(error)}); fetch or make it anew") from None
+        raise DamagedFileError(
+            f"{file} is no whole checkpoint ({first_line(error) or type(error).__name__}); fetch or make it anew"
+        ) from None
 
 
 def is_whole(file: Path) -> bool:
@@ -132,11 +134,7 @@ def _student(weights: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
 def _forbidden(error: UnpicklingError) -> str:
     """What a pickle asks for that is no weight, such as argparse.Namespace; else the error's first line."""
     named = re.search(r"GLOBAL (\S+)", str(error))
-    return named[1] if named else _first_line(error)
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+    return named[1] if named else first_line(error) or type(error).__name__
 
 
 def _are_weights(thing: Any) -> TypeGuard[Mapping[str, Tensor]]:
@@ -146,9 +144,3 @@ def _are_weights(thing: Any) -> TypeGuard[Mapping[str, Tensor]]:
         and bool(thing)
         and all(isinstance(name, str) and isinstance(value, Tensor) for name, value in thing.items())
     )
-
-
-def _without_module(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The weights without the prefix that DataParallel puts before every name."""
-    every = all(name.startswith("module.") for name in weights)
-    return {name.removeprefix("module.") if every else name: value for name, value in weights.items()}

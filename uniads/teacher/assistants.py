@@ -111,7 +111,7 @@ def teaching_key(settings: TrainingSettings, assistants: Sequence[Blueprint[Netw
 
 
 def teaching_facts(settings: TrainingSettings, assistants: Sequence[Blueprint[Network]]) -> dict[str, Any]:
-    """What ``teaching_key`` is a hash of, as plain values; known before a teacher is trained."""
+    """What ``teaching_key`` stands for, as plain values: each teacher with all that its weights depend on."""
     if not assistants:
         file = settings.teacher.checkpoint
         if file is None:

@@ -11,11 +11,11 @@ import pytorch_lightning as pl
 from filelock import FileLock, Timeout
 
 from uniads.blueprint import Blueprint
-from uniads.callback.epochs import KeepEpochs, TellEpochs
+from uniads.callback.epochs import TellEpochs
 from uniads.data.base import Data
 from uniads.distiller.composed import Composed
 from uniads.error import DamagedFileError, UserError
-from uniads.learner.kept import Kept
+from uniads.learner.kept import KeepEpochs, Kept
 from uniads.learner.learner import Learner
 from uniads.learner.loop import EVAL_BATCH, score, train_quietly
 from uniads.model import checkpoint, torchvision
@@ -226,7 +226,7 @@ def _train(
     images = data.val(EVAL_BATCH, settings.trainer.device)
     telling = TellEpochs(images, partial(watcher.start, model.name, stop_epoch), watcher.epoch)
     try:
-        trained = train_quietly(learner, data, settings.trainer, stop_epoch, kept, [KeepEpochs(kept.file), telling])
+        trained = train_quietly(learner, data, settings.trainer, stop_epoch, kept, [KeepEpochs(kept), telling])
     finally:
         watcher.finish()
     checkpoint.save(

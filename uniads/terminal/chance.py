@@ -15,11 +15,16 @@ def is_at_chance(acc1: float, classes: int, images: int) -> bool:
     return acc1 - guess <= 3 * sqrt(guess * (1 - guess) / images)
 
 
-def describe_chance(who: str, classes: int) -> str:
-    """That a network guesses.
+def warn_of_chance(who: str, acc1: float | None, classes: int, images: int) -> list[str]:
+    """A warning, as lines, where a network guesses; no line where it does not, or was not measured.
 
     Args:
         who: the network, as a subject.
+        acc1: measured on the images, 0 to 1; None where it was not.
         classes: number of classes.
+        images: number of images.
     """
-    return f"{who} is at chance level ({1 / classes:.2%} for {classes} classes): it has learned nothing yet"
+    if acc1 is None or not is_at_chance(acc1, classes, images):
+        return []
+    level = f"chance level ({1 / classes:.2%} for {classes} classes)"
+    return [f"warning: {who} is at {level}: it has learned nothing yet"]

@@ -9,7 +9,7 @@ from uniads.options import options
 from uniads.settings import TeacherSettings, TrainingSettings
 from uniads.teacher.source import answer_dtype
 from uniads.teacher.training import Teacher, published_acc1
-from uniads.terminal.chance import describe_chance, is_at_chance
+from uniads.terminal.chance import warn_of_chance
 
 
 def describe_data(data: Data, batch_size: int) -> list[str]:
@@ -50,8 +50,8 @@ def describe_teacher(teacher: Teacher, data: Data, settings: TeacherSettings) ->
     )
     lines.append(line)
     count = len(data.val(1).index)
-    if is_at_chance(teacher.val_acc1, data.num_classes, count):
-        return [*lines, f"         warning: {describe_chance('this teacher', data.num_classes)}"]
+    if warning := warn_of_chance("this teacher", teacher.val_acc1, data.num_classes, count):
+        return [*lines, *(f"         {line}" for line in warning)]
     if published is None or not is_clearly_below(teacher.val_acc1, published, count):
         return lines
     advice = (

@@ -2,22 +2,20 @@
 
 import csv
 from collections.abc import Callable, Sequence
-from math import isnan
+from math import isnan, nan
 from pathlib import Path
 
 from rich.table import Table
 
-from uniads.error import UserError
 from uniads.outcome import Outcome
-from uniads.search import Measure, Result, Trial
+from uniads.search import Result, Trial
 from uniads.terminal.text import clean_text, disarm_formula
+from uniads.terminal.trial import list_marks, read_number
 
 NUMBERS = ("val_loss", "val_acc1", "params")
 """What a training measures and a table of trials shows."""
 UNITS = {"val_loss": "val_loss (nats)"}
 """Headings of numbers that have a unit."""
-COLUMNS = ("candidate", *NUMBERS, "epochs", "seconds", "overrides")
-"""Of a flat trial."""
 
 
 def flatten_trials(trials: Sequence[Trial], numbers: Sequence[str] = NUMBERS) -> list[dict[str, str | int | float]]:
@@ -30,7 +28,7 @@ def flatten_trials(trials: Sequence[Trial], numbers: Sequence[str] = NUMBERS) ->
     return [
         {
             "candidate": trial.candidate,
-            **{name: _read_number(trial, name) for name in numbers},
+            **{name: nan if (number := read_number(trial, name)) is None else number for name in numbers},
             "epochs": trial.epochs,
             "seconds": round(trial.seconds, 2),
             "overrides": " ".join(trial.overrides),
@@ -67,15 +65,8 @@ def write_csv(
 def list_numbers(result: Result) -> list[str]:
     """Names of the numbers of a training, and of what was minimised, that any trial has."""
     names = dict.fromkeys([*NUMBERS, *(measure.name for measure in result.measures)])
-    return [name for name in names if not all(isnan(_read_number(trial, name)) for trial in result.trials)]
-
-
-def _read_number(trial: Trial, name: str) -> float:
-    """A number of an outcome, or one that a measure derives from it; NaN where the trial lacks it."""
-    try:
-        return trial.outcome[name] if name in trial.outcome else Measure(name).number(trial.outcome)
-    except UserError:
-        return float("nan")
+    rows = flatten_trials(result.trials, list(names))
+    return [name for name in names if not all(isnan(float(row[name])) for row in rows)]
 
 
 def _write_cell(value: str | int | float) -> str | int | float:
@@ -86,18 +77,13 @@ def _write_cell(value: str | int | float) -> str | int | float:
 
 def build_front_table(result: Result) -> Table:
     """The Pareto front for a terminal; the best candidate, the knee and what a surrogate made up are marked."""
-    predicted = {trial.candidate for trial in result.front if trial.outcome.get("surrogate")}
     table = Table(title="Pareto front (validation)", title_justify="left")
     numbers = list_numbers(result)
     for name in ("", "candidate", *(UNITS.get(name, name) for name in numbers)):
         table.add_column(name, justify="right")
-    for row in flatten_trials(result.front, numbers):
-        name = str(row["candidate"])
-        marks = [
-            mark for mark, trial in (("best", result.best), ("knee", result.knee)) if trial and trial.candidate == name
-        ]
-        marks += ["predicted"] if name in predicted else []
-        table.add_row(" ".join(marks), name, *(_format_number(float(row[name])) for name in numbers))
+    for trial in result.front:
+        cells = (_format_number(read_number(trial, name)) for name in numbers)
+        table.add_row(list_marks(result, trial), trial.candidate, *cells)
     return table
 
 
@@ -113,9 +99,9 @@ def explain_marks(result: Result, with_knee: bool = True) -> str:
     return f"best: the lowest {result.measures[0].name}{within}{knee}"
 
 
-def _format_number(number: float) -> str:
+def _format_number(number: float | None) -> str:
     """Whole numbers with commas, others with four decimals, and nothing for a number that was not measured."""
-    if isnan(number):
+    if number is None or isnan(number):
         return ""
     return f"{number:,.0f}" if number == int(number) and abs(number) > 1 else f"{number:.4f}"
 

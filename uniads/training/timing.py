@@ -58,7 +58,8 @@ def time_teacher(settings: TrainingSettings, data: Data, model: Blueprint[Networ
         model: the teacher, or an assistant.
     """
     recipe = settings.teacher.recipe
-    learner = Learner(build_network(model, data), Composed(task=1.0), recipe, recipe.epochs, data.num_classes)
+    plain, layout = Composed(task=1.0), settings.memory_format
+    learner = Learner(build_network(model, data), plain, recipe, recipe.epochs, data.num_classes, memory_format=layout)
     return _time_steps(settings, data, learner)
 
 
@@ -68,14 +69,15 @@ def time_student(settings: TrainingSettings, data: Data) -> EpochCost:
     Raises:
         UserError: it can't be trained like that.
     """
-    distiller, model = settings.distiller(), settings.chosen_student
+    distiller, model, layout = settings.distiller(), settings.chosen_student, settings.memory_format
     asked = (settings.teacher.assistants or (settings.teacher.chosen_model,))[-1] if distiller.needs_teacher else None
     teacher = build_network(asked, data) if asked else None
     student = build_network(model, data)
-    context = context_for(student, teacher, data, settings.recipe.batch_size, lambda: build_network(model, data))
+    recipe = settings.recipe
+    context = context_for(student, teacher, data, recipe.batch_size, lambda: build_network(model, data), layout)
     distiller.adapt(context)
-    answers = _Once(Frozen(teacher, answer_dtype(settings))) if teacher else None
-    learner = Learner(student, distiller, settings.recipe, settings.schedule_epochs, data.num_classes, answers)
+    answers = _Once(Frozen(teacher, answer_dtype(settings), memory_format=layout)) if teacher else None
+    learner = Learner(student, distiller, recipe, settings.schedule_epochs, data.num_classes, answers, layout)
     seconds = _time_steps(settings, data, learner)
     size = 2 * BYTES * sum(each.numel() for each in learner.parameters())
     if answers is None:

@@ -4,9 +4,7 @@ from uniads.bridge.reproduce import build_command, build_overrides
 from uniads.search import Measure, Result
 from uniads.search.account import Account
 from uniads.search.trial import Trial
-
-PREDICTED = "surrogate"
-"""The number in an outcome that a surrogate made up."""
+from uniads.terminal.trial import is_predicted, read_number
 
 
 def spell_candidate(account: Account, trial: Trial, config_dir: str | None = None) -> str:
@@ -30,17 +28,6 @@ def list_student_settings(trial: Trial) -> list[str]:
     return [item.removeprefix("student.") for item in trial.overrides if item.startswith("student.")]
 
 
-def is_predicted(trial: Trial) -> bool:
-    """Whether a surrogate made up the numbers of a trial."""
-    return bool(trial.outcome.get(PREDICTED))
-
-
-def list_marks(result: Result, trial: Trial) -> str:
-    """What a trial of the front is: ``best``, ``knee``, ``predicted``."""
-    marks = [name for name, point in (("best", result.best), ("knee", result.knee)) if point == trial]
-    return " ".join([*marks, *(["predicted"] if is_predicted(trial) else [])])
-
-
 def describe_measure(measure: Measure) -> str:
     """A measure in words, with its direction."""
     if measure.target is None:
@@ -51,7 +38,7 @@ def describe_measure(measure: Measure) -> str:
 def describe_point(result: Result, trial: Trial) -> str:
     """A completed trial in a line: its name, every objective, its accuracy, and its overrides."""
     names = dict.fromkeys([*(measure.name for measure in result.measures), "val_acc1", "params"])
-    numbers = [(name, read_number(result, name, trial)) for name in names]
+    numbers = [(name, read_number(trial, name)) for name in names]
     shown = ", ".join(f"{name} {show_number(number)}" for name, number in numbers if number is not None)
     predicted = " (predicted by a surrogate)" if is_predicted(trial) else ""
     return f"{trial.candidate} after epoch {trial.epochs}{predicted}: {shown}; {' '.join(trial.overrides)}"
@@ -60,11 +47,3 @@ def describe_point(result: Result, trial: Trial) -> str:
 def show_number(number: float) -> str:
     """A number with six digits, or with all of a whole one's."""
     return f"{number:,.0f}" if 1e6 <= abs(number) < 1e15 else f"{number:,.6g}"
-
-
-def read_number(result: Result, name: str, trial: Trial) -> float | None:
-    """A number as it was recorded, or as a measure derives it from what was recorded."""
-    if name in trial.outcome:
-        return trial.outcome[name]
-    measured = [measure.number(trial.outcome) for measure in result.measures if measure.name == name]
-    return measured[0] if measured else None

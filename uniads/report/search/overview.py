@@ -8,12 +8,13 @@ from pathlib import Path
 from uniads.report.element.section import Section
 from uniads.report.element.sheet import Sheet
 from uniads.report.search.baseline import find_baselines, find_warm_starts
-from uniads.report.search.candidate import is_predicted, read_number, show_number
+from uniads.report.search.candidate import show_number
 from uniads.report.search.summary import Summary
 from uniads.search.account import Account
 from uniads.search.trial import Trial
 from uniads.terminal.chance import is_at_chance
 from uniads.terminal.text import shorten_text
+from uniads.terminal.trial import is_predicted, read_number
 
 Row = tuple[str, str]
 
@@ -99,7 +100,7 @@ def _describe_outcome(account: Account) -> Iterator[Row]:
 
 def _describe_trial(account: Account, trial: Trial) -> str:
     names = dict.fromkeys([*(measure.name for measure in account.result.measures), "val_acc1"])
-    numbers = [(name, read_number(account.result, name, trial)) for name in names]
+    numbers = [(name, read_number(trial, name)) for name in names]
     predicted = " (predicted)" if is_predicted(trial) else ""
     shown = ", ".join(f"{name} {show_number(number)}" for name, number in numbers if number is not None)
     return f"{shorten_text(trial.candidate)}, after epoch {trial.epochs}: {shown}{predicted}"

@@ -25,9 +25,7 @@ from uniads.report.element import html
 from uniads.report.element.section import Section
 from uniads.report.search.candidate import (
     describe_measure,
-    is_predicted,
     list_student_settings,
-    read_number,
     show_number,
     spell_candidate,
 )
@@ -42,6 +40,7 @@ from uniads.search.account import Account
 from uniads.search.fidelity import rank_correlation, verdict
 from uniads.terminal import table
 from uniads.terminal.text import shorten_text
+from uniads.terminal.trial import is_predicted, read_number
 
 DescribeLoss = Callable[[Account, Trial], LossFormula | None]
 """Gives what a candidate of a search minimises; None where that is unknown."""
@@ -128,7 +127,7 @@ def _build_best_section(account: Account, describe_loss: DescribeLoss | None) ->
     best = account.result.best
     if best is None:
         return Section("best", "Best candidate", ("No candidate was completed at the top rung yet.",))
-    numbers = [(m.name, read_number(account.result, m.name, best)) for m in account.result.measures]
+    numbers = [(m.name, read_number(best, m.name)) for m in account.result.measures]
     shown = ", ".join(f"{name} {show_number(number)}" for name, number in numbers if number is not None)
     predicted = ", as a surrogate predicts it" if is_predicted(best) else ""
     marks = table.explain_marks(account.result, with_knee=False)

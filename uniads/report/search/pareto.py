@@ -7,9 +7,10 @@ from matplotlib.figure import Figure
 
 from uniads.report.element.figure import BLUE, RED, create_figure, create_panels, set_logarithmic
 from uniads.report.element.sheet import Sheet
-from uniads.report.search.candidate import describe_point, list_marks, read_number
+from uniads.report.search.candidate import describe_point
 from uniads.search import Measure, Result, Trial
 from uniads.terminal.text import shorten_text
+from uniads.terminal.trial import list_marks, read_number
 
 AXIS_LABELS = {
     "val_loss": "validation cross-entropy (nats)",
@@ -32,7 +33,7 @@ def build_front_sheet(result: Result) -> Sheet:
         (
             trial.candidate,
             list_marks(result, trial),
-            *(read_number(result, name, trial) for name in names),
+            *(read_number(trial, name) for name in names),
             trial.epochs,
         )
         for trial in result.front
