@@ -30,7 +30,7 @@ from torch import Tensor
 
 from benchmarks import naive, reporting
 from uniads import configure
-from uniads.learner.frozen import can_compile
+from uniads.learner.compiling import can_compile
 from uniads.outcome import Outcome
 from uniads.training.fit import fit
 from uniads.training.parts import build_parts

@@ -16,7 +16,7 @@ from benchmarks import reporting
 from uniads import configure
 from uniads.learner.loop import score
 from uniads.model import checkpoint
-from uniads.settings import TrainingSettings
+from uniads.settings.training import TrainingSettings
 from uniads.training.fit import fit
 from uniads.training.parts import build_parts
 

@@ -27,7 +27,8 @@ from benchmarks import epochs, memory, naive, reporting, scaling
 from benchmarks.naive import Step
 from benchmarks.networks import Networks, add_arguments, learner_step, networks
 from uniads.knowledge import Batch
-from uniads.learner.frozen import DEFAULT, GRAPHS, Frozen, can_compile
+from uniads.learner.compiling import DEFAULT, GRAPHS, can_compile
+from uniads.learner.frozen import Frozen
 from uniads.teacher.store import TeacherStore
 
 EPOCH = 45_000

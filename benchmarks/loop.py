@@ -16,7 +16,7 @@ from uniads import configure
 from uniads.learner.frozen import Frozen
 from uniads.learner.learner import Learner
 from uniads.learner.loop import train_quietly
-from uniads.settings import TrainerSettings
+from uniads.settings.trainer import TrainerSettings
 
 Epoch = Callable[[], object]
 

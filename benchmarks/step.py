@@ -18,7 +18,8 @@ from benchmarks import naive, reporting
 from benchmarks.naive import Step
 from benchmarks.networks import Networks, add_arguments, learner_step, networks
 from uniads.knowledge import Batch
-from uniads.learner.frozen import DEFAULT, Frozen, can_compile
+from uniads.learner.compiling import DEFAULT, can_compile
+from uniads.learner.frozen import Frozen
 from uniads.teacher.store import TeacherStore
 
 TURNS = 4

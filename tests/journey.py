@@ -20,7 +20,7 @@ from uniads.bridge.warm_start import WarmStart
 from uniads.command.run import FULL
 from uniads.options import conf_dir, other_hydra_put_aside
 from uniads.search.space import SearchSpace
-from uniads.settings import TrainingSettings
+from uniads.settings.training import TrainingSettings
 
 EASY = (
     "data=fake", "data.num_classes=4", "data.image_size=[1,8,8]", "data.train_size=320", "data.test_size=40",

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from uniads.learner.learner import Learner
     from uniads.outcome import Outcome
     from uniads.recipe import Recipe
-    from uniads.settings import TrainingSettings
+    from uniads.settings.training import TrainingSettings
     from uniads.training.fit import fit
 
 __version__ = "0.1.0"
@@ -54,7 +54,7 @@ _LAZY = {
     "Learner": "uniads.learner.learner:Learner",
     "Outcome": "uniads.outcome:Outcome",
     "Recipe": "uniads.recipe:Recipe",
-    "TrainingSettings": "uniads.settings:TrainingSettings",
+    "TrainingSettings": "uniads.settings.training:TrainingSettings",
     "configure": "uniads.bridge.training_settings:configure",
     "diswot_score": "uniads.bridge.diswot:score",
     "fit": "uniads.training.fit:fit",

@@ -10,7 +10,8 @@ from torch._dynamo.utils import counters
 from tests.journey import small
 from uniads import build
 from uniads.knowledge import Knowledge
-from uniads.learner.frozen import DEFAULT, GRAPHS, Frozen, can_compile
+from uniads.learner.compiling import DEFAULT, GRAPHS, can_compile
+from uniads.learner.frozen import Frozen
 from uniads.model import checkpoint
 from uniads.model.base import Network
 from uniads.teacher.store import TeacherStore

@@ -9,12 +9,12 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from tests.journey import LIGHTNING
 from uniads import Batch, Learner, Recipe, UserError, build
-from uniads.blueprint import Blueprint
 from uniads.distance.l2 import L2
 from uniads.distiller.base import Context
 from uniads.distiller.composed import Composed
 from uniads.distiller.node import Node
-from uniads.settings import TrainerSettings
+from uniads.settings.blueprint import Blueprint
+from uniads.settings.trainer import TrainerSettings
 
 pytestmark = LIGHTNING
 

@@ -11,8 +11,9 @@ from uniads import train
 from uniads.model import checkpoint
 from uniads.model.base import count_params
 from uniads.search import __main__ as search
-from uniads.settings import TrainingSettings
-from uniads.teacher.assistants import find_teacher, teaching_key
+from uniads.settings.training import TrainingSettings
+from uniads.teacher.assistants import teaching_key
+from uniads.teacher.find import find_teacher
 from uniads.teacher.training import load_or_train, teacher_key
 from uniads.training.fit import fit
 from uniads.training.parts import build_parts, load_data

@@ -10,7 +10,7 @@ import torch
 from tests.journey import LIGHTNING, small
 from uniads import build
 from uniads.model import checkpoint
-from uniads.settings import TrainingSettings
+from uniads.settings.training import TrainingSettings
 from uniads.teacher.training import load_or_train, measure_accuracy, teacher_key, with_accuracy
 from uniads.teacher.watcher import TeacherWatcher
 from uniads.training.parts import load_data

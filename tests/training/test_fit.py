@@ -9,8 +9,9 @@ import torch
 from tests.journey import LIGHTNING, small
 from uniads import build
 from uniads.bridge.training_settings import configure
-from uniads.learner import frozen
-from uniads.learner.frozen import can_compile
+from uniads.learner import compiling
+from uniads.learner.compiling import can_compile
+from uniads.learner.frozen import Frozen
 from uniads.model import checkpoint
 from uniads.model.base import count_params
 from uniads.training.fit import fit
@@ -154,14 +155,14 @@ def test_what_can_not_be_compiled_is_refused_before_a_teacher_is_trained(
 def test_a_long_training_compiles_a_teacher_in_float32_and_none_in_bfloat16(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(frozen, "CPU_FLOPS", 1.0)
+    monkeypatch.setattr(compiling, "CPU_FLOPS", 1.0)
     modes = {}
     for dtype in ("float32", "bfloat16"):
         settings = (f"paths.teacher_dir={tmp_path / 'teachers'}", f"teacher.dtype={dtype}", "trainer.accelerator=cpu")
         asked = build_parts(small(tmp_path / dtype, *settings)).learner.teacher
-        assert isinstance(asked, frozen.Frozen)
+        assert isinstance(asked, Frozen)
         modes[dtype] = asked.compiled
-    assert modes == {"float32": frozen.DEFAULT, "bfloat16": None}
+    assert modes == {"float32": compiling.DEFAULT, "bfloat16": None}
 
 
 def test_no_network_is_a_sentence(tmp_path: Path) -> None:

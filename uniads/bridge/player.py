@@ -7,12 +7,12 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.types import RunMode
 from hydra.utils import instantiate
 
-from uniads.blueprint import Blueprint
 from uniads.bridge.training_settings import blueprint, make_optional, plain
 from uniads.error import UserError
 from uniads.schema.check import check_search
 from uniads.schema.ignored import check_ignored
 from uniads.search import Algorithm, Rejection, Schedule, Shrinkage
+from uniads.settings.blueprint import Blueprint
 
 
 @dataclass(frozen=True)

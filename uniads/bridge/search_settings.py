@@ -18,7 +18,7 @@ from uniads.distance.base import Distance
 from uniads.error import UserError, unknown
 from uniads.search import Algorithm, Rejection, Schedule, Shrinkage, Value
 from uniads.search.space import spell
-from uniads.settings import TrainingSettings
+from uniads.settings.training import TrainingSettings
 from uniads.transform.base import Transform
 
 SEARCH_ONLY = ("search", "space", "final", "report", "plan", "sweep", "launcher", "algorithm", "schedule")

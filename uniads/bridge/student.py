@@ -7,10 +7,10 @@ from typing import Any
 
 import torch
 
-from uniads.blueprint import Blueprint
 from uniads.error import unknown
 from uniads.model.base import Network, count_params
 from uniads.search.space import Point, Value
+from uniads.settings.blueprint import Blueprint
 
 PLACE = "student"
 OPTION = "model@student"

@@ -13,7 +13,6 @@ from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 from pytorch_lightning import Callback, Trainer
 from torch import nn
 
-from uniads.blueprint import Blueprint
 from uniads.data.base import Data
 from uniads.distiller.base import Distiller
 from uniads.error import UserError, unknown
@@ -24,7 +23,11 @@ from uniads.schema.choice import check_choices
 from uniads.schema.section import TARGET
 from uniads.schema.signature import check_signature
 from uniads.search import Rejection, Schedule, Shrinkage
-from uniads.settings import StoreSettings, TeacherSettings, TrainerSettings, TrainingSettings
+from uniads.settings.blueprint import Blueprint
+from uniads.settings.store import TeacherStoreSettings
+from uniads.settings.teacher import TeacherSettings
+from uniads.settings.trainer import TrainerSettings
+from uniads.settings.training import TrainingSettings
 
 KINDS: Mapping[str, type] = {
     **dict.fromkeys(("student", "teacher.model", "assistant", "model"), nn.Module),
@@ -118,12 +121,12 @@ def _teacher_settings(cfg: DictConfig) -> TeacherSettings:
     )
 
 
-def _store_settings(cfg: DictConfig, directory: Path) -> StoreSettings:
+def _store_settings(cfg: DictConfig, directory: Path) -> TeacherStoreSettings:
     """A directory that is given is shared; without one, only a training with ``data.views`` hears an answer twice."""
     store = cfg.teacher_store
     own = store.directory is None and cfg.data.views is not None
     place = directory / "teacher_store" if own else store.directory
-    return StoreSettings(None if place is None else Path(place), own, store.dtype, store.max_gb)
+    return TeacherStoreSettings(None if place is None else Path(place), own, store.dtype, store.max_gb)
 
 
 def _assistants(cfg: DictConfig) -> tuple[Blueprint[Any], ...]:

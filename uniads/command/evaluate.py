@@ -11,7 +11,6 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from uniads.blueprint import Blueprint
 from uniads.bridge.training_settings import blueprint, trainer_settings
 from uniads.bridge.trust import build_saved_network
 from uniads.data.base import Data
@@ -22,7 +21,8 @@ from uniads.learner.loop import score
 from uniads.model import checkpoint
 from uniads.model.base import Network, count_params
 from uniads.recipe import Recipe
-from uniads.settings import TrainerSettings
+from uniads.settings.blueprint import Blueprint
+from uniads.settings.trainer import TrainerSettings
 from uniads.teacher.training import published_acc1
 from uniads.terminal.console import build_console, print_lines
 from uniads.terminal.opening import describe_data

@@ -11,7 +11,7 @@ from uniads.command.train_plan import is_teacher_missing, plan_training
 from uniads.data.base import Data
 from uniads.error import UserError
 from uniads.outcome import Outcome
-from uniads.settings import TrainingSettings
+from uniads.settings.training import TrainingSettings
 from uniads.terminal.chance import warn_of_chance
 from uniads.terminal.console import build_console, print_lines
 from uniads.terminal.opening import describe_answers, describe_data, describe_teacher

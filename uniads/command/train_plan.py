@@ -1,8 +1,8 @@
 """The plan of a training: what teacher and student take, from a few timed steps."""
 
 from uniads.data.base import Data
-from uniads.settings import TrainingSettings
-from uniads.teacher.assistants import find_untrained
+from uniads.settings.training import TrainingSettings
+from uniads.teacher.find import find_untrained
 from uniads.terminal.plan import Step, describe_plan
 from uniads.training.timing import time_student, time_teacher
 

@@ -1,26 +1,20 @@
 """A teacher that nothing changes, in the form that answers fastest."""
 
-import os
 from collections.abc import Callable
 from copy import deepcopy
 from functools import cached_property, partial
-from getpass import getuser
 from logging import getLogger
-from shutil import which
-from tempfile import gettempdir
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from uniads.knowledge import Batch, Knowledge, read_knowledge
+from uniads.learner.compiling import GRAPHS, can_compile
 from uniads.model.base import AUTO, lay_out, place
 
 TeacherSource = Callable[[Batch, int], Knowledge]
 """The knowledge of a batch of the given epoch, from 0."""
-
-DEFAULT, GRAPHS = "default", "reduce-overhead"
-"""How a network is compiled, by torch's names. With the second the GPU's work is recorded once and replayed."""
 
 log = getLogger(__name__)
 
@@ -104,54 +98,9 @@ def _in_full(x: Tensor, copied: bool) -> Tensor:
     return x.to(x.dtype if x.dtype == torch.float64 else torch.float32, copy=copied)
 
 
-def can_compile() -> bool:
-    """Whether torch can compile for this machine's CPU; if not, a sentence is logged.
-
-    A GPU's code is compiled by Triton, but what calls it is not: a C++ compiler is needed in any case.
-    """
-    _name_cache()
-    compilers = (os.environ.get("CXX", ""), "g++", "clang++", "c++", "cl")
-    if any(which(compiler) for compiler in compilers if compiler):
-        return True
-    log.warning("there is no C++ compiler (g++, clang++, or the one that CXX names): nothing is compiled")
-    return False
-
-
-def _name_cache() -> None:
-    """Let torch name the folder of what it compiles by the number of a user whose name nobody knows."""
-    try:
-        getuser()
-    except (KeyError, OSError, ImportError):
-        number = os.getuid() if hasattr(os, "getuid") else 0
-        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", os.path.join(gettempdir(), f"torchinductor_{number}"))
-
-
 def fast_dtype(device: torch.device) -> torch.dtype:
     """bfloat16 where the device computes with it faster than with float32, else float32."""
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
     known = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
     return torch.bfloat16 if known.get("avx512_bf16") or known.get("amx_bf16") else torch.float32
-
-
-CPU_FLOPS = 1e15
-"""float32 operations of the teacher in a whole training that earn its compilation back on a CPU.
-
-Measured with WRN-40-2 on two cores, batch 64: a compiled pass of 42e9 operations saves between 5 and 33 ms of some 250
-in several runs, and compiling takes 40 s. At the least 8000 passes, 3e14 operations, pay for it; three times that
-leaves room. In bfloat16 a compiled pass was 6 ms faster with two threads and 9 ms slower with one.
-"""
-
-CUDA_PASSES = 50_000
-"""Passes in a whole training that earn a compilation back on a GPU: 1 minute for a saving of 1 to 2 ms. An estimate."""
-
-
-def earns_compiling(device: torch.device, passes: int, flops: float) -> bool:
-    """Whether compiling a network makes a training shorter: known from its configuration, so that every run agrees.
-
-    Args:
-        device: where it runs.
-        passes: batches in the whole training.
-        flops: float32 operations of these forward passes.
-    """
-    return passes >= CUDA_PASSES if device.type == "cuda" else flops >= CPU_FLOPS

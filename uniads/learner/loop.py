@@ -14,7 +14,7 @@ from uniads.learner.kept import KeepBest, Kept, Sign, read_kept
 from uniads.learner.learner import Learner
 from uniads.learner.quiet import hush
 from uniads.notice import notify
-from uniads.settings import TrainerSettings
+from uniads.settings.trainer import TrainerSettings
 
 EVAL_BATCH = 256
 

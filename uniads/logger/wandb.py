@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 from hydra.core.hydra_config import HydraConfig
 from pytorch_lightning.loggers.logger import DummyExperiment, Logger  # type: ignore[attr-defined]
 
-from uniads.blueprint import Blueprint
 from uniads.logger.background import Background
 from uniads.search import Result, Trial, Watcher
+from uniads.settings.blueprint import Blueprint
 from uniads.terminal.table import flatten_trials, list_numbers
 
 OPEN_SECONDS = 10.0

@@ -9,29 +9,24 @@ its learning rate never takes the first of its three values. Here every step is 
 """
 
 from collections.abc import Sequence
-from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 
-from uniads.blueprint import Blueprint
-from uniads.cache import shared
 from uniads.data.base import Data
 from uniads.distiller.context import context_for
 from uniads.error import UserError
 from uniads.learner.frozen import Frozen
 from uniads.learner.learner import Learner
-from uniads.model import checkpoint
 from uniads.model.base import Network
-from uniads.settings import TrainingSettings
-from uniads.teacher.identity import hash_facts
+from uniads.settings.blueprint import Blueprint
+from uniads.settings.training import TrainingSettings
+from uniads.teacher.identity import hash_facts, hash_file
 from uniads.teacher.training import (
     Teacher,
     build_network,
     load_or_train,
     load_or_train_network,
-    stored_file,
     teacher_facts,
     teacher_key,
     training_facts,
@@ -39,40 +34,7 @@ from uniads.teacher.training import (
 from uniads.teacher.watcher import TeacherWatcher
 
 
-def find_teacher(settings: TrainingSettings, data: Data, watcher: TeacherWatcher | None = None) -> Teacher:
-    """Who teaches the student: the last assistant, or the pair's teacher where there is none.
-
-    A stored assistant is taken as it is. Only for one that has to be trained are those before it looked up.
-
-    Args:
-        settings: of the student's training.
-        data: what the student is trained on.
-        watcher: observes what is trained.
-
-    Raises:
-        UserError: ``teacher.distiller`` asks no teacher, or a teacher can't be had.
-    """
-    return _find_last(settings, data, settings.teacher.assistants, watcher)
-
-
-def find_untrained(settings: TrainingSettings, data: Data) -> list[tuple[Blueprint[Network], int]]:
-    """The networks that have to be trained before the student has a teacher, in their order, with their epochs."""
-    untrained: list[tuple[Blueprint[Network], int]] = []
-    assistants = settings.teacher.assistants
-    for count in range(len(assistants), 0, -1):
-        model, key = assistants[count - 1], teaching_key(settings, assistants[:count])
-        if stored_file(settings, build_network(model, data), key).exists():
-            return untrained
-        untrained.insert(0, (model, settings.teacher.recipe.epochs))
-    model = settings.teacher.chosen_model
-    network = build_network(model, data)
-    has_weights = settings.teacher.checkpoint is not None or getattr(network, "weights", None) is not None
-    if not has_weights and not stored_file(settings, network, teacher_key(settings)).exists():
-        untrained.insert(0, (model, settings.teacher.stop_epoch))
-    return untrained
-
-
-def _find_last(
+def find_last(
     settings: TrainingSettings, data: Data, assistants: Sequence[Blueprint[Network]], watcher: TeacherWatcher | None
 ) -> Teacher:
     """The last of these assistants; without one, the pair's teacher."""
@@ -85,7 +47,7 @@ def _find_last(
         raise UserError("teacher.distiller asks no teacher, so an assistant would learn nothing from it; try kd")
 
     def build_learner(images: Data) -> Learner:
-        teacher = _find_last(settings, data, before, watcher).network
+        teacher = find_last(settings, data, before, watcher).network
         pl.seed_everything(seed, verbose=False)
         student = build_network(model, images)
         layout = settings.memory_format
@@ -121,15 +83,3 @@ def teaching_facts(settings: TrainingSettings, assistants: Sequence[Blueprint[Ne
     lesson = dict(settings.teacher.distiller.facts)
     teacher = teaching_facts(settings, before)
     return {**training_facts(settings, model), "distiller": lesson, "teacher": teacher}
-
-
-def hash_file(file: Path) -> str:
-    """A short hash of a file's contents; read again only when the file has changed.
-
-    Raises:
-        MissingFileError: there is no such file.
-    """
-    if not file.is_file():
-        checkpoint.read(file)  # which says so
-    changed = (str(file.resolve()), file.stat().st_mtime_ns, file.stat().st_size)
-    return shared.get("file", changed, lambda: sha256(file.read_bytes()).hexdigest()[:12], size=8)

@@ -4,12 +4,14 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from uniads.cache import shared
 from uniads.data.base import Data
+from uniads.model import checkpoint
 from uniads.recipe import Recipe
-from uniads.settings import TrainingSettings
+from uniads.settings.training import TrainingSettings
 
 PLACES = ("root", "folder", "download", "workers")
 """Settings of the data that say where images lie and how they are fetched; their contents stand in place of them."""
@@ -39,3 +41,15 @@ def recipe_facts(recipe: Recipe) -> dict[str, Any]:
 def hash_facts(facts: Mapping[str, Any]) -> str:
     """A short hash of plain values."""
     return sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:12]
+
+
+def hash_file(file: Path) -> str:
+    """A short hash of a file's contents; read again only when the file has changed.
+
+    Raises:
+        MissingFileError: there is no such file.
+    """
+    if not file.is_file():
+        checkpoint.read(file)  # which says so
+    changed = (str(file.resolve()), file.stat().st_mtime_ns, file.stat().st_size)
+    return shared.get("file", changed, lambda: sha256(file.read_bytes()).hexdigest()[:12], size=8)

@@ -8,14 +8,13 @@ from uniads.cache import shared
 from uniads.data.base import Data
 from uniads.distiller.base import Distiller
 from uniads.distiller.taps import needed_taps
-from uniads.error import UserError
 from uniads.knowledge import Knowledge
-from uniads.learner.frozen import DEFAULT, GRAPHS, Frozen, TeacherSource, earns_compiling, fast_dtype
+from uniads.learner.compiling import compile_mode
+from uniads.learner.frozen import Frozen, TeacherSource, fast_dtype
 from uniads.model.base import Network
 from uniads.model.flops import forward_flops
-from uniads.settings import TrainingSettings
-from uniads.teacher.assistants import hash_file
-from uniads.teacher.identity import data_facts, hash_facts
+from uniads.settings.training import TrainingSettings
+from uniads.teacher.identity import data_facts, hash_facts, hash_file
 from uniads.teacher.store import AUTO, DTYPES, TeacherStore, storable_taps
 from uniads.teacher.training import Teacher
 
@@ -52,34 +51,6 @@ def build_source(
         return frozen
     directory = store.directory / batches_key(settings, teacher)
     return TeacherStore(frozen, directory, loader, needed, count, store.dtype)
-
-
-def compile_mode(name: str, setting: bool | str, device: torch.device, passes: int, flops: float) -> str | None:
-    """How a network is compiled: ``DEFAULT`` or ``GRAPHS``; None: not at all.
-
-    Args:
-        name: of the setting.
-        setting: True, False, ``auto`` or ``graphs``. ``auto`` never chooses graphs, since nobody measured where they
-            are faster.
-        device: where it runs.
-        passes: batches in the whole training.
-        flops: float32 operations of these forward passes.
-
-    Raises:
-        UserError: the setting is none of the four, or ``graphs`` without a GPU.
-    """
-    if setting == "graphs":
-        if device.type != "cuda":
-            raise UserError(
-                f"{name} must be true, false or auto on a {device.type.upper()}, got 'graphs', which are a GPU's; "
-                f"set {name}=auto, or train on a GPU"
-            )
-        return GRAPHS
-    if setting == AUTO:
-        setting = earns_compiling(device, passes, flops)
-    if not isinstance(setting, bool):
-        raise UserError(f"{name} must be true, false, auto or graphs, got {setting!r}")
-    return DEFAULT if setting else None
 
 
 def answer_dtype(settings: TrainingSettings) -> torch.dtype:

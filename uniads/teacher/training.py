@@ -10,7 +10,6 @@ from typing import Any
 import pytorch_lightning as pl
 from filelock import FileLock, Timeout
 
-from uniads.blueprint import Blueprint
 from uniads.callback.epochs import TellEpochs
 from uniads.data.base import Data
 from uniads.distiller.composed import Composed
@@ -22,7 +21,8 @@ from uniads.model import checkpoint, torchvision
 from uniads.model.base import Network
 from uniads.model.published import IMAGENET, PUBLISHED
 from uniads.options import option_facts
-from uniads.settings import TrainingSettings
+from uniads.settings.blueprint import Blueprint
+from uniads.settings.training import TrainingSettings
 from uniads.teacher.identity import data_facts, hash_facts, recipe_facts
 from uniads.teacher.watcher import TeacherWatcher
 

@@ -6,7 +6,8 @@ import torch
 
 from uniads.data.base import Data
 from uniads.options import options
-from uniads.settings import TeacherSettings, TrainingSettings
+from uniads.settings.teacher import TeacherSettings
+from uniads.settings.training import TrainingSettings
 from uniads.teacher.source import answer_dtype
 from uniads.teacher.training import Teacher, published_acc1
 from uniads.terminal.chance import warn_of_chance

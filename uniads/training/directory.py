@@ -7,7 +7,7 @@ from typing import Any
 from uniads.error import DirectoryError, UserError
 from uniads.learner.kept import IDENTITY, read_kept
 from uniads.model.checkpoint import OWN, read
-from uniads.settings import TrainingSettings
+from uniads.settings.training import TrainingSettings
 from uniads.training.identity import describe_differences, identify_training
 
 LAST, STUDENTS = "last.ckpt", ("student.pt", "student_best.pt")

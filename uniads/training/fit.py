@@ -11,15 +11,15 @@ import torch
 from uniads.callback.rejection import RejectedError, RejectHopeless
 from uniads.data.base import Data
 from uniads.distiller.context import example
-from uniads.learner.frozen import GRAPHS, can_compile
+from uniads.learner.compiling import GRAPHS, can_compile, compile_mode
 from uniads.learner.kept import IDENTITY, Kept
 from uniads.learner.loop import Trained, score, train_quietly, train_visibly
 from uniads.model import checkpoint
 from uniads.model.base import count_params
 from uniads.model.flops import forward_flops
 from uniads.outcome import Outcome
-from uniads.settings import TrainingSettings
-from uniads.teacher.source import compile_mode, teacher_flops
+from uniads.settings.training import TrainingSettings
+from uniads.teacher.source import teacher_flops
 from uniads.teacher.watcher import TeacherWatcher
 from uniads.training.directory import LAST, check_directory
 from uniads.training.identity import identify_training

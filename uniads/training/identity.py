@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from uniads.settings import TrainingSettings
+from uniads.settings.training import TrainingSettings
 from uniads.teacher.assistants import teaching_facts
 from uniads.teacher.identity import data_facts, recipe_facts
 

@@ -9,12 +9,14 @@ from uniads.data.base import Data
 from uniads.distiller.base import Distiller
 from uniads.distiller.context import context_for
 from uniads.error import UserError
+from uniads.learner.compiling import compile_mode
 from uniads.learner.learner import Learner
 from uniads.model.base import Network
-from uniads.settings import TrainingSettings
-from uniads.teacher.assistants import find_teacher, teaching_key
+from uniads.settings.training import TrainingSettings
+from uniads.teacher.assistants import teaching_key
+from uniads.teacher.find import find_teacher
 from uniads.teacher.identity import load_data
-from uniads.teacher.source import build_source, compile_mode
+from uniads.teacher.source import build_source
 from uniads.teacher.training import Teacher, build_network, with_accuracy
 from uniads.teacher.watcher import TeacherWatcher
 from uniads.training.rehearsal import rehearse, rehearse_candidate

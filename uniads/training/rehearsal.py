@@ -6,7 +6,7 @@ import torch
 
 from uniads.error import UserError
 from uniads.learner.loop import build_quiet_trainer
-from uniads.settings import TrainingSettings
+from uniads.settings.training import TrainingSettings
 
 
 def rehearse(settings: TrainingSettings, shape: Mapping[str, int]) -> None:

@@ -10,7 +10,6 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from uniads.blueprint import Blueprint
 from uniads.data.base import Data
 from uniads.distiller.composed import Composed
 from uniads.distiller.context import context_for
@@ -19,7 +18,8 @@ from uniads.learner.frozen import Frozen, TeacherSource
 from uniads.learner.learner import Learner
 from uniads.learner.loop import build_quiet_trainer
 from uniads.model.base import Network
-from uniads.settings import TrainingSettings
+from uniads.settings.blueprint import Blueprint
+from uniads.settings.training import TrainingSettings
 from uniads.teacher.source import answer_dtype
 from uniads.teacher.store import storage_bytes
 from uniads.teacher.training import build_network

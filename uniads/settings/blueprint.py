@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from uniads.error import UserError
+
 Thing = TypeVar("Thing", covariant=True)
 
 
@@ -42,3 +44,20 @@ class Blueprint(Generic[Thing]):
     def key(self) -> str:
         """The same text for the same configuration."""
         return json.dumps(self.facts, sort_keys=True, default=str)
+
+
+def chosen(key: str, blueprint: Blueprint[Thing] | None) -> Blueprint[Thing]:
+    """The blueprint of a network that a pair chooses.
+
+    Args:
+        key: its place in the configuration.
+        blueprint: None where none is chosen.
+
+    Raises:
+        UserError: none is chosen.
+    """
+    if blueprint is None:
+        raise UserError(
+            f"{key} is not chosen; add a pair of networks, such as +pair=wrn40_2-wrn16_2 or +model@{key}=..."
+        )
+    return blueprint

@@ -4,7 +4,7 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from uniads.blueprint import Blueprint
+from uniads.settings.blueprint import Blueprint
 
 FACTS = {"_target_": "somewhere.Thing", "size": 2}
 

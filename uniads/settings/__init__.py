@@ -1,0 +1,1 @@
+"""Settings as plain values and finished objects. Nothing below the border sees a configuration."""
