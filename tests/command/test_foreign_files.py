@@ -69,6 +69,7 @@ HOSTILE: dict[str, Any] = {
     "huge": OWN | {"channels": [16, 10**7, 10**7, 64]},
     "wrong value": OWN | {"blocks": "abc"},
     "wrong name": OWN | {"depth": 3},
+    "no stages": OWN | {"blocks": []},
 }
 
 

@@ -53,8 +53,8 @@ def build_saved_network(file: Path, facts: Any, shape: Mapping[str, int]) -> Net
     target, values = _check_network(file, facts)
     try:
         network: Network = get_object(target)(**{**values, **shape})
-    except UserError:
-        raise
+    except UserError as error:
+        raise type(error)(f"{file}, network {target}: {error}") from None
     except (ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, RuntimeError) as error:
         raise _unfit(file, target, error) from None
     except (TypeError, ValueError) as error:
