@@ -196,3 +196,13 @@ def test_a_ledger_runs_nothing(commands: Commands, tmp_path: Path) -> None:
         ledger.append(Trial(**{**trial.__dict__, "values": (1.0,)}))
     refused(commands(report.main, f"directory={tmp_path}"), "ledger.jsonl holds the override", "torch.hub.load")
     assert not (tmp_path / "report.html").exists()
+
+
+def test_a_network_that_is_measured_on_images_of_another_size_is_said_to_be(
+    commands: Commands, weights: dict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    content = {"model": weights, "config": OWN, "data": {"size": [8, 8]}, **FACTS}
+    ended = score(commands, tmp_path / "file.pt", content, "data.size=4")
+    said = " ".join((ended.out + ended.error).split())
+    assert "was trained on images of 8 x 8 pixels and is measured on 4 x 4; data.size=[8,8] gives it its own" in said
+    assert "was trained on" not in score(commands, tmp_path / "file.pt", content).error

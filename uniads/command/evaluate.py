@@ -20,6 +20,7 @@ from uniads.learner.learner import Learner
 from uniads.learner.loop import score
 from uniads.model import checkpoint
 from uniads.model.base import Network, count_params
+from uniads.notice import notify
 from uniads.recipe import Recipe
 from uniads.settings.blueprint import Blueprint
 from uniads.settings.trainer import TrainerSettings
@@ -122,6 +123,7 @@ def load_network(settings: EvaluationSettings, data: Data) -> tuple[Network, Map
             f"{file} is for {saved['num_classes']} classes and {saved['in_channels']} channels, the data "
             f"has {data.num_classes} and {data.channels}; choose its own data set with data=..."
         )
+    _compare_sizes(file, saved, data)
     shape = {"num_classes": data.num_classes, "in_channels": data.channels}
     if settings.model is not None:  # configuration, which is trusted, as a file is not
         network = settings.model(**shape)
@@ -131,3 +133,15 @@ def load_network(settings: EvaluationSettings, data: Data) -> tuple[Network, Map
         network = build_saved_network(file, saved["config"], shape)
     checkpoint.load(network, saved["model"], str(file))
     return network, settings.model.facts if settings.model else saved["config"]
+
+
+def _compare_sizes(file: Path, saved: Mapping[str, Any], data: Data) -> None:
+    """Warn where a network was trained on images of another size than those that it is measured on."""
+    about = saved.get("data")
+    trained = about.get("size") if isinstance(about, Mapping) else None
+    if isinstance(trained, list | tuple) and tuple(trained) != tuple(data.size):
+        before, now = (" x ".join(map(str, sides)) for sides in (trained, data.size))
+        notify(
+            f"{file} was trained on images of {before} pixels and is measured on {now}; "
+            f"data.size=[{','.join(map(str, trained))}] gives it its own"
+        )

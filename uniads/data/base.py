@@ -13,6 +13,7 @@ from torch import Tensor
 
 from uniads.data.augment import Augment
 from uniads.data.loader import Loader
+from uniads.data.resample import resample
 from uniads.data.split import split_by_class
 from uniads.error import UserError
 
@@ -40,7 +41,8 @@ class Data(ABC):
         num_classes: number of classes.
         mean: per channel, of pixels scaled to [0, 1].
         std: per channel, of pixels scaled to [0, 1].
-        padding: zeros around an image before a random crop of its own size; 0 for no crop.
+        padding: zeros around an image before a random crop of its own size, in pixels of an image as it is read; 0 for
+            no crop. Images of another ``size`` get their share of it, rounded.
         flip: whether to flip training images left to right at random.
         fraction: share of each class of the training set that is used at all, above 0, at most 1.
         val_fraction: share of each class that is held out, above 0, below 1.
@@ -51,6 +53,8 @@ class Data(ABC):
             shows view e mod N of each; the order of the images is new in every epoch all the same. A teacher then says
             only N things of an image, which a store can keep for a whole training; the student sees fewer different
             pictures.
+        size: height and width that images are brought to when they are read, in pixels, or one number for both; None:
+            as they are. Each pixel is then the mean of an area. Only of a set that lives in memory.
 
     Raises:
         UserError: an argument is out of its range.
@@ -71,6 +75,7 @@ class Data(ABC):
         split_seed: int = 0,
         seed: int = 0,
         views: int | None = None,
+        size: int | Sequence[int] | None = None,
     ) -> None:
         if not 0 < fraction <= 1:
             raise UserError(f"data.fraction must be above 0 and at most 1, got {fraction}")
@@ -80,10 +85,11 @@ class Data(ABC):
             raise UserError(f"data.padding must be 0 or more pixels, got {padding}")
         if views is not None and views < 1:
             raise UserError(f"data.views must be 1 or more, or null for new ones in every epoch, got {views}")
+        self.resized = self._check_size(size)
         self.root = Path(root) if root is not None else None
         self.num_classes = num_classes
         self.mean, self.std = tuple(mean), tuple(std)
-        self.augment = Augment(padding, flip)
+        self.padding, self.flip = padding, flip
         self.fraction, self.val_fraction = fraction, val_fraction
         self.holdout, self.split_seed, self.seed = holdout, split_seed, seed
         self.views = views
@@ -93,14 +99,54 @@ class Data(ABC):
         """All images of the training set, or of the test set, in the set's own order."""
 
     @final
-    @cached_property
+    @property
     def _train(self) -> Images:
-        return self._check_images(self.read(train=True))
+        return self._resampled[0]
+
+    @final
+    @cached_property
+    def _resampled(self) -> tuple[Images, float]:
+        """The training set, and how long a side of its images is in shares of what it was when it was read."""
+        read = self._check_images(self.read(train=True))
+        images = self._resample(read)
+        sides = zip(images.pixels.shape[2:], read.pixels.shape[2:], strict=True)
+        return images, min(now / before for now, before in sides)
 
     @final
     @cached_property
     def _test(self) -> Images:
-        return self._check_images(self.read(train=False))
+        return self._resample(self._check_images(self.read(train=False)))
+
+    def _check_size(self, size: int | Sequence[int] | None) -> tuple[int, int] | None:
+        """Height and width; None for those that images have.
+
+        Raises:
+            UserError: they are no sizes, or the set reads its images while they are needed.
+        """
+        if size is None:
+            return None
+        sides = (size, size) if isinstance(size, int) else tuple(size)
+        if len(sides) != 2 or not all(type(side) is int and side > 0 for side in sides):
+            raise UserError(
+                f"data.size must be a number of pixels above 0, or height and width, got {size}; null leaves images "
+                "as they are"
+            )
+        if type(self).loader is not Data.loader:
+            raise UserError(
+                f"data.size must be null for {type(self).__name__}, which reads its images while they are needed, got "
+                f"{size}; its own keys say how large they are, such as data.crop"
+            )
+        return sides[0], sides[1]
+
+    def _resample(self, images: Images) -> Images:
+        return images if self.resized is None else Images(resample(images.pixels, self.resized), images.label)
+
+    @final
+    @cached_property
+    def augment(self) -> Augment:
+        """How training images are changed."""
+        share = 1.0 if self.resized is None else self._resampled[1]
+        return Augment(round(self.padding * share), self.flip)
 
     def _check_images(self, images: Images) -> Images:
         """The images, if they are what ``Images`` says and fit the arguments of the class.

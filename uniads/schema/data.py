@@ -21,6 +21,10 @@ from uniads.schema.section import Section
 Classes = Annotated[Annotated[int, Field(ge=2)] | None, says("a whole number of at least 2")]
 
 
+Side = Annotated[int, Field(ge=1)]
+Sides = Annotated[list[Side], Field(min_length=2, max_length=2)]
+Pixels = Annotated[Side | Sides | None, says("a number of pixels above 0, a list of height and width, or null")]
+
 Deviations = Annotated[list[Positive], says("a list of numbers above 0")]
 
 
@@ -34,6 +38,7 @@ class DataKeys(Section):
     holdout: Switch
     split_seed: Seed
     seed: Seed
+    size: Pixels
     num_classes: Classes = None
     padding: Length = 0
     flip: Switch = False
