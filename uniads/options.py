@@ -5,8 +5,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from uniads.error import UnknownNameError, UserError, unknown
 
 
@@ -40,6 +38,8 @@ def option_facts(group: str, option: str) -> dict[str, Any]:
     Raises:
         UnknownNameError: the group or the option does not exist; the message lists what does.
     """
+    import yaml
+
     known = options(group)
     if option not in known:
         raise unknown(group, option, known)

@@ -51,7 +51,7 @@ def _check(node: Any, path: list[str], value: Any, kind: str, key: str, known: l
     elif _is_mapping(child) and isinstance(value, Mapping) and "_target_" not in value:
         for inner, each in value.items():
             _check(child, str(inner).split("."), each, kind, f"{key}.{inner}", known)
-    elif first in names and isinstance(value, PLAIN):
+    elif first in names and (value is None or isinstance(value, PLAIN)):
         _check_type(names[first], value, kind, key)
 
 

@@ -153,6 +153,7 @@ def test_a_key_that_there_is_not_is_answered_with_the_nearest(
         ({"logits.tap": 1.5}, r"'logits\.tap' must be of type int, got 1\.5"),
         ({"logits": 8}, r"distiller\.logits must be a node or a term, got 8"),
         ({"task": -1}, r"distiller\.task must be 0 or more and finite, got -1"),
+        ({"task": None}, r"'task' must be of type float, got None"),
         ({"until": "half"}, r"'until' must be of type float or null, got 'half'"),
         ({"until": 1.5}, r"distiller\.until must be a share .*, got 1\.5"),
         ({"distance@nowhere.distance": "l2"}, "distiller kd: Could not override"),
@@ -224,3 +225,14 @@ def test_a_term_of_ones_own_is_told_apart_from_what_it_lacks() -> None:
     assert distiller(X, X, (drawn(4, 1, 8, 8), torch.arange(4)))["mine"] == 2 * X[:4, :4].diagonal().mean()
     with pytest.raises(UserError, match="Mean looks at the batch, which is not given"):
         distiller(X, X)
+
+
+@pytest.mark.parametrize("index", [[0, 1, 2, 4], [0, 1, 2, -1]])
+def test_crd_names_positions_beyond_its_training_set(index: list[int]) -> None:
+    distiller = build("distiller", "crd")
+    first = batch()
+    context = Context(None, None, known(8), known(8, seed=9), first, index_size=4, label=torch.tensor([0, 0, 1, 1]))
+    distiller.adapt(context)
+    distiller(known(8), known(8, seed=9), first)
+    with pytest.raises(UserError, match=r"CRD got the positions .* of 4; give the context the index_size"):
+        distiller(known(8), known(8, seed=9), first._replace(index=torch.tensor(index)))

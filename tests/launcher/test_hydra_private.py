@@ -66,7 +66,7 @@ def test_random_candidates_get_hydras_configuration(composers: Composers, space:
     for seed in range(2):
         genome = tuple(random.randrange(len(dimension.values)) for dimension in points.dimensions)
         overrides = points.overrides(genome)
-        assert len(overrides) == len(points.dimensions)
+        assert len(overrides) > len(points.dimensions) / 2  # idle genes are left out
         composers.alike(*base, "threads=1", *overrides, f"seed={seed}", *JOB[1:])
 
 

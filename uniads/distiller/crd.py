@@ -113,6 +113,7 @@ class CRD(Loss):
                 f"CRD needs the position of each image in its training set, got {len(batch.index)} for "
                 f"{len(student.embedding)} images; give a loader of batches (image, label, index)"
             )
+        self._check_positions(batch.index)
         v_s, v_t = F.normalize(self.embed_s(student.embedding)), F.normalize(self.embed_t(teacher.embedding))
         columns = torch.cat([batch.index[:, None], self._draw_negatives(batch)], 1)
         scores = [
@@ -126,6 +127,19 @@ class CRD(Loss):
         self.memory_s = self._move(self.memory_s, v_s, batch)
         self.memory_t = self._move(self.memory_t, v_t, batch)
         return self._nce(scores[0] - self.log_z[0]) + self._nce(scores[1] - self.log_z[1])
+
+    def _check_positions(self, index: Tensor) -> None:
+        """Check that the memories have a row for each image; on a GPU, which would wait for it, in the first step only.
+
+        Raises:
+            UserError: a position is beyond the training set.
+        """
+        size = len(self.memory_s)
+        if (index.device.type == "cpu" or self.draws == 0) and not 0 <= int(index.min()) <= int(index.max()) < size:
+            raise UserError(
+                f"CRD got the positions {int(index.min())} to {int(index.max())} of images in a training set of "
+                f"{size}; give the context the index_size of the whole set"
+            )
 
     def _draw_negatives(self, batch: Batch) -> Tensor:
         """K indices of negatives for each image of a batch."""
