@@ -221,7 +221,8 @@ def prepare(case: Kill, place: Path, folder: Path) -> None:
 def main() -> None:
     """Kill, compare, write."""
     parser = ArgumentParser(description=__doc__)
-    parser.add_argument("--kills", type=int, default=100, help="rows in all, those of earlier runs included")
+    parser.add_argument("--kills", type=int, default=100, help="kills in all, those of earlier runs included")
+    parser.add_argument("--first", type=int, default=0, help="number of the first, so that several can share the work")
     parser.add_argument("--folder", type=Path, default=Path("build/kills"), help="where the commands run")
     parser.add_argument("--json", type=Path, help="where the rows are kept")
     arguments = parser.parse_args()
@@ -230,10 +231,9 @@ def main() -> None:
     arguments.folder.mkdir(parents=True)
     kept = arguments.json and arguments.json.exists()
     rows: list[reporting.Row] = json.loads(arguments.json.read_text())["rows"] if kept else []
-    for number, case in enumerate(list_kills()):
-        if number >= arguments.kills:
-            break
-        if number >= len(rows):
+    done = {row["number"] for row in rows}
+    for number, case in zip(range(arguments.kills), list_kills(), strict=False):
+        if number >= arguments.first and number not in done:
             rows.append(measure(case, number, arguments.folder))
             reporting.save("benchmarks.kills", arguments, rows)
     bad = [row for row in rows if row["left"] or not row["same"] or row["twice"]]

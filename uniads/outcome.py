@@ -1,6 +1,7 @@
 """The plain numbers that a training returns."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Outcome:
         teacher_val_acc1: the teacher's top-1 accuracy on the validation split.
         test_acc1_last: top-1 accuracy of the last epoch's student on the test set.
         test_acc1_best: top-1 accuracy of the best validation epoch's student on the test set.
+        factors: by what each balanced term of the distiller is multiplied; see ``Balance``.
         rejected: why the training was stopped as hopeless.
     """
 
@@ -38,8 +40,10 @@ class Outcome:
     teacher_val_acc1: float | None = None
     test_acc1_last: float | None = None
     test_acc1_best: float | None = None
+    factors: Mapping[str, float] = field(default_factory=dict)
     rejected: str | None = None
 
     def numbers(self) -> dict[str, float]:
-        """The measured numbers by name."""
-        return {name: value for name, value in asdict(self).items() if isinstance(value, int | float)}
+        """The measured numbers by name; a factor's is ``factor/`` and its term's."""
+        numbers = {name: value for name, value in asdict(self).items() if isinstance(value, int | float)}
+        return numbers | {f"factor/{name}": value for name, value in self.factors.items()}

@@ -24,6 +24,9 @@ from uniads.transform.base import Transform
 SEARCH_ONLY = ("search", "space", "final", "report", "plan", "sweep", "launcher", "algorithm", "schedule")
 """Keys of the search command that a single training does not have, or that choose how its jobs are launched."""
 
+SHARED = ("statistics", "threads")
+"""Keys that a search sets otherwise than a single training does, for all its candidates."""
+
 EVERY = "*"
 """As the values of a dimension: every option of its group."""
 
@@ -147,7 +150,7 @@ def search_settings(cfg: DictConfig, loader: ConfigLoader) -> SearchSettings:
     """
     hydra, search = HydraConfig.get(), cfg.search
     passed = _training_overrides(hydra.overrides.task)
-    overrides = [*cfg.space.base, *(str(o.input_line) for o in passed), spell("threads", cfg.threads)]
+    overrides = [*cfg.space.base, *(str(o.input_line) for o in passed), *(spell(key, cfg[key]) for key in SHARED)]
     shared = loader.load_configuration("train", overrides, RunMode.RUN)
     fixed = frozenset(override.get_key_element().lstrip("+~") for override in passed)
     make = blueprint(search.algorithm, "search.algorithm")()

@@ -93,6 +93,7 @@ def training_settings(cfg: DictConfig) -> TrainingSettings:
         compile=cfg.compile,
         threads=cfg.threads,
         memory_format=cfg.memory_format,
+        statistics=cfg.statistics,
         store=_store_settings(cfg, directory),
         directory=directory,
         plan=cfg.plan,

@@ -153,6 +153,16 @@ class Distiller(nn.Module, ABC):
         return False
 
     @property
+    def settled(self) -> bool:
+        """Whether the terms look at the student's answers alone, and no more at the graph that they come from."""
+        return True
+
+    @property
+    def factors(self) -> dict[str, float]:
+        """By what each term is multiplied beside its weight, as it was measured; empty where nothing is."""
+        return {}
+
+    @property
     def flops(self) -> int:
         """Floating-point operations of a forward pass of the distiller's own networks on one image."""
         return 0

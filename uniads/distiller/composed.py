@@ -4,9 +4,12 @@ from collections.abc import Mapping
 from typing import Any, final
 from urllib.parse import quote
 
+import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from uniads.distiller.base import Context, Distiller, say
+from uniads.distiller.balance import Balance
+from uniads.distiller.base import Context, Distiller, full, say
 from uniads.distiller.node import Node
 from uniads.distiller.term import Term
 from uniads.error import UserError
@@ -22,13 +25,18 @@ class Composed(Distiller):
         until: where the distillation ends: a whole number of epochs, or a share of the schedule's, above 0 and written
             with a point. Epochs that begin later train on cross-entropy alone, with weight 1. None: nowhere. Source:
             early-stopped distillation, Cho and Hariharan, arXiv:1910.01348.
-        terms: nodes and modules by name; any name but ``task`` and ``until``.
+        balance: whether each term is multiplied by g_task / g_term, see ``Balance``, and all weights, that of the
+            cross-entropy included, are divided by their sum. A weight then says how much a term moves the student
+            beside the others, and a step is no longer than that of cross-entropy alone.
+        terms: nodes and modules by name; any name but ``task``, ``until`` and ``balance``.
 
     Raises:
-        UserError: ``until`` is not above 0, or a share above 1, or a term is none.
+        UserError: ``until`` is not above 0, or a share above 1, a term is none, or all weights of a balanced one are 0.
     """
 
-    def __init__(self, /, task: float = 1.0, until: float | None = None, **terms: object) -> None:
+    def __init__(
+        self, /, task: float = 1.0, until: float | None = None, balance: bool = False, **terms: object
+    ) -> None:
         super().__init__(task)
         if until is not None and not (_is_number(until) and until > 0 and (isinstance(until, int) or until <= 1)):
             raise UserError(
@@ -39,6 +47,13 @@ class Composed(Distiller):
         known = {name: _check_term(name, term, terms) for name, term in terms.items()}
         self._names = {_spell(name): name for name, term in known.items() if term.weight > 0}
         self.nodes = nn.ModuleDict({key: known[name] for key, name in self._names.items()})
+        self.balance, self._total = None, 1.0
+        if balance:
+            self.balance = Balance(list(self._names.values()))
+            self._total = self.task + sum(term.weight for term in self.terms().values())
+            if self._total == 0:
+                raise UserError("distiller.task and the weights of all terms are 0, so there is nothing to learn")
+            self.task /= self._total
 
     @property
     def needs_teacher(self) -> bool:
@@ -56,8 +71,21 @@ class Composed(Distiller):
     def flops(self) -> int:
         return sum(term.flops for term in self.terms().values())
 
+    @property
+    def settled(self) -> bool:
+        return self.balance is None or self.balance.settled
+
+    @property
+    def factors(self) -> dict[str, float]:
+        if self.balance is None:
+            return {}
+        return dict(zip(self.balance.names, self.balance.factors().tolist(), strict=True))
+
     def formula(self) -> str:
-        loss = " + ".join([f"{self.task:g} * cross-entropy", *(term.formula() for term in self.terms().values())])
+        task = self.task * self._total
+        loss = " + ".join([f"{task:g} * cross-entropy", *(term.formula() for term in self.terms().values())])
+        if self.balance is not None:
+            loss = f"({loss}) / {self._total:g}, each term in units of the cross-entropy's gradient"
         if self.until is None:
             return loss
         end = f"{self.until:g} of the epochs" if isinstance(self.until, float) else f"epoch {self.until}"
@@ -108,10 +136,27 @@ class Composed(Distiller):
         taught = own if teacher is None else read_knowledge(teacher, "teacher")
         given = None if batch is None else read_batch(batch)
         _check_images(own, taught, given)
-        return {
+        weighted = {
             name: term(own, taught) if isinstance(term, Node) else term(own, taught, given)
             for name, term in self.terms().items()
         }
+        return weighted if self.balance is None else self._balance(self.balance, weighted, own, given)
+
+    def _balance(
+        self, balance: Balance, weighted: Mapping[str, Tensor], student: Knowledge, batch: Batch | None
+    ) -> dict[str, Tensor]:
+        """The terms in units of the cross-entropy's gradient, over the sum of all weights."""
+        if not balance.settled and student.logits.requires_grad and torch.is_grad_enabled():
+            if batch is None:
+                raise UserError(
+                    "a balanced distiller measures the cross-entropy with the labels, and there is no batch; call "
+                    "distiller(student, teacher, batch)"
+                )
+            weights = {name: term.weight for name, term in self.terms().items()}
+            terms = {name: value / weights[name] for name, value in weighted.items()}
+            balance.measure(F.cross_entropy(full(student.logits), batch.label), terms, student)
+        factors = balance.factors() / self._total
+        return {name: value * factors[number] for number, (name, value) in enumerate(weighted.items())}
 
     def terms(self) -> dict[str, Node | Term]:
         """The nodes and modules by name."""

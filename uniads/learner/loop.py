@@ -13,6 +13,7 @@ from uniads.data.base import Data
 from uniads.learner.kept import KeepBest, Kept, Sign, read_kept
 from uniads.learner.learner import Learner
 from uniads.learner.quiet import hush
+from uniads.learner.statistics import EstimateStatistics
 from uniads.notice import notify
 from uniads.settings.trainer import TrainerSettings
 
@@ -55,10 +56,24 @@ def _build_trainer(settings: TrainerSettings, **more: Any) -> Trainer:
 
 
 def score(
-    learner: Learner, data: Data, part: str, settings: TrainerSettings, trainer: Trainer | None = None
+    learner: Learner,
+    data: Data,
+    part: str,
+    settings: TrainerSettings,
+    trainer: Trainer | None = None,
+    callbacks: Sequence[Callback] = (),
 ) -> dict[str, float]:
-    """Loss (nats) and top-1 accuracy (0 to 1) of a learner's student on ``val`` or ``test``."""
-    trainer = trainer or build_quiet_trainer(settings)
+    """Loss (nats) and top-1 accuracy (0 to 1) of a learner's student on ``val`` or ``test``.
+
+    Args:
+        learner: whose student is scored.
+        data: images.
+        part: of the images.
+        settings: of the trainer.
+        trainer: one that is there already.
+        callbacks: of a new trainer.
+    """
+    trainer = trainer or build_quiet_trainer(settings, callbacks=list(callbacks))
     loader = getattr(data, part)(EVAL_BATCH, settings.device)
     run = trainer.validate if part == "val" else trainer.test
     (scores,) = run(learner, loader, verbose=False)
@@ -127,7 +142,8 @@ def train_visibly(
     )
     if not data.holdout:
         return Trained(learner.means.get("loss"))
-    val = score(learner, data, "val", settings)
+    judges = [callback for callback in callbacks if isinstance(callback, EstimateStatistics)]
+    val = score(learner, data, "val", settings, callbacks=judges)
     found = read_kept(best.file)
     weights = {k.removeprefix("student."): v for k, v in found["state_dict"].items() if k.startswith("student.")}
     top = keep.best_model_score

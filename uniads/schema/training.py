@@ -1,6 +1,6 @@
 """The keys of the train command."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 from typing_extensions import Self
@@ -32,6 +32,7 @@ Assistant = Word | Annotated[Facts, find_part("name one, as +assistant=resnet56"
 Assistants = Annotated[
     Assistant | list[Assistant] | None, says("a network, or a list of networks, such as [resnet56,resnet32]")
 ]
+Statistics = Annotated[Literal["running", "estimated"], says("running or estimated")]
 Chance = Annotated[Positive | None, says("a number above 0, or null for no bound")]
 
 
@@ -88,6 +89,7 @@ class Training(Root):
     chance: Chance
     compile: Compiling
     memory_format: MemoryFormat
+    statistics: Statistics
     plan: Switch
     threads: OptionalCount
 

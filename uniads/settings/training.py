@@ -16,6 +16,9 @@ from uniads.settings.store import TeacherStoreSettings
 from uniads.settings.teacher import Compiling, TeacherSettings
 from uniads.settings.trainer import TrainerSettings
 
+RUNNING, ESTIMATED = "running", "estimated"
+"""Statistics of batch norm: those of the training, or new ones."""
+
 
 @dataclass(frozen=True)
 class TrainingSettings:
@@ -38,6 +41,7 @@ class TrainingSettings:
         compile: how the student is compiled.
         threads: CPU threads of torch; None: torch's own choice.
         memory_format: of all networks: ``auto``, ``channels_last`` or ``contiguous``.
+        statistics: of batch norm, with which the student is judged: ``running`` or ``estimated``.
         store: where the teacher's answers are kept.
         directory: where checkpoints, student and outcome are written.
         plan: whether it only says what it would take.
@@ -45,7 +49,7 @@ class TrainingSettings:
         logger: of a training that is no trial; None for none.
 
     Raises:
-        UserError: ``stop_epoch``, ``chance`` or ``memory_format`` is out of its range.
+        UserError: ``stop_epoch``, ``chance``, ``memory_format`` or ``statistics`` is out of its range.
     """
 
     pair: str
@@ -69,6 +73,7 @@ class TrainingSettings:
     callbacks: tuple[Blueprint[Callback], ...] = ()
     logger: Blueprint[Any] | None = None
     memory_format: str = AUTO
+    statistics: str = RUNNING
 
     def __post_init__(self) -> None:
         if not 0 < self.stop_epoch <= self.schedule_epochs:
@@ -79,6 +84,8 @@ class TrainingSettings:
             raise UserError(f"chance must be above 0, or null for no bound, got {self.chance}")
         if self.memory_format not in MEMORY_FORMATS:
             raise UserError(f"memory_format must be {', '.join(MEMORY_FORMATS)}, got {self.memory_format!r}")
+        if self.statistics not in (RUNNING, ESTIMATED):
+            raise UserError(f"statistics must be running or estimated, got {self.statistics!r}")
 
     @property
     def chosen_student(self) -> Blueprint[Network]:

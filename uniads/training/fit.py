@@ -7,6 +7,7 @@ from time import perf_counter
 from typing import Any
 
 import torch
+from pytorch_lightning import Callback
 
 from uniads.callback.rejection import RejectedError, RejectHopeless
 from uniads.data.base import Data
@@ -14,11 +15,12 @@ from uniads.distiller.context import example
 from uniads.learner.compiling import GRAPHS, can_compile, compile_mode
 from uniads.learner.kept import IDENTITY, Kept
 from uniads.learner.loop import Trained, score, train_quietly, train_visibly
+from uniads.learner.statistics import EstimateStatistics, estimate_statistics
 from uniads.model import checkpoint
 from uniads.model.base import count_params
 from uniads.model.flops import forward_flops
 from uniads.outcome import Outcome
-from uniads.settings.training import TrainingSettings
+from uniads.settings.training import ESTIMATED, TrainingSettings
 from uniads.teacher.source import teacher_flops
 from uniads.teacher.watcher import TeacherWatcher
 from uniads.training.directory import LAST, check_directory
@@ -64,7 +66,9 @@ def fit(
         test_last, test_best = (None, None) if settings.trial else _export_students(settings, parts, trained)
     except RejectedError as error:
         _remove_own_store(settings)
-        return replace(untrained, epochs=error.epochs, seconds=perf_counter() - begin, rejected=error.reason)
+        factors = parts.distiller.factors
+        seconds = perf_counter() - begin
+        return replace(untrained, epochs=error.epochs, seconds=seconds, factors=factors, rejected=error.reason)
     _remove_own_store(settings)
     return replace(
         untrained,
@@ -78,6 +82,7 @@ def fit(
         teacher_val_acc1=parts.teacher.val_acc1 if parts.teacher else None,
         test_acc1_last=test_last,
         test_acc1_best=test_best,
+        factors=parts.distiller.factors,
     )
 
 
@@ -94,13 +99,16 @@ def _train(settings: TrainingSettings, parts: Parts) -> Trained:
         RejectedError: the training was stopped as hopeless.
     """
     rejection = RejectHopeless(parts.data.num_classes, settings.chance)
+    rules: list[Callback] = [rejection]
+    if settings.statistics == ESTIMATED and parts.data.holdout:
+        rules.append(EstimateStatistics(parts.data.train(settings.recipe.batch_size, settings.trainer.device)))
     shared = (parts.learner, parts.data, settings.trainer, settings.stop_epoch)
     kept = Kept(settings.directory / LAST, describe_student(settings, parts.data))
     if settings.trial:
-        return train_quietly(*shared, kept, [rejection])
+        return train_quietly(*shared, kept, rules)
     callbacks = [callback() for callback in settings.callbacks]
     logger = settings.logger() if settings.logger else False
-    return train_visibly(*shared, kept, [rejection, *callbacks], logger)
+    return train_visibly(*shared, kept, [*rules, *callbacks], logger)
 
 
 def describe_student(settings: TrainingSettings, data: Data) -> dict[str, Any]:
@@ -147,13 +155,22 @@ def _measure_untrained(parts: Parts) -> Outcome:
 def _export_students(settings: TrainingSettings, parts: Parts, trained: Trained) -> tuple[float | None, float | None]:
     """Write the students of the last and the best epoch, and read the test set, once; returns their accuracies."""
     facts = describe_student(settings, parts.data) | {"epochs": settings.stop_epoch}
+    _estimate_statistics(settings, parts)
     checkpoint.save(parts.student, settings.directory / "student.pt", epoch="last", **facts)
     last = _test(settings, parts)
     if trained.best is None:
         return last, None
     parts.student.load_state_dict(trained.best)
+    _estimate_statistics(settings, parts)
     checkpoint.save(parts.student, settings.directory / "student_best.pt", epoch="best", **facts)
     return last, _test(settings, parts)
+
+
+def _estimate_statistics(settings: TrainingSettings, parts: Parts) -> None:
+    """Give a student that trains no more the statistics that it is judged with."""
+    if settings.statistics == ESTIMATED:
+        loader = parts.data.train(settings.recipe.batch_size, settings.trainer.device)
+        estimate_statistics(parts.student, loader)
 
 
 def _test(settings: TrainingSettings, parts: Parts) -> float | None:

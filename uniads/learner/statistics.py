@@ -1,0 +1,68 @@
+"""Batch norm's statistics, estimated anew on training images."""
+
+from copy import deepcopy
+from itertools import islice
+from math import ceil
+
+import torch
+from pytorch_lightning import Callback, LightningModule, Trainer
+from torch import nn
+from torch.optim.swa_utils import update_bn
+
+from uniads.data.loader import Loader
+
+IMAGES = 2048
+"""Training images that statistics are estimated on, as far as there are so many."""
+
+
+def estimate_statistics(network: nn.Module, loader: Loader) -> None:
+    """Replace the running mean and variance of each batch norm by the plain average over batches of training images.
+
+    Running statistics forget with a factor of 0.9 a step, and so mix those of weights that are no more: after the
+    first epochs of a training a network is much better than it looks. The average is over the batches that hold the
+    first ``IMAGES`` images of the first epoch. Nothing else of the network and no random number of the process changes.
+
+    Source: Ioffe and Szegedy, arXiv:1502.03167, algorithm 2; Wu and Johnson, arXiv:2105.07576, section 3.
+
+    Args:
+        network: its forward takes images; whatever it returns is not looked at.
+        loader: of the training images, in batches as they are trained on.
+    """
+    weight = next(network.parameters(), torch.empty(0))
+    loader.set_epoch(0)
+    batches = islice(loader, ceil(IMAGES / loader.batch_size))
+    # Dropout draws.
+    with torch.random.fork_rng([weight.device] if weight.device.type == "cuda" else []):
+        update_bn((batch.image.to(weight.device, weight.dtype) for batch in batches), network)
+
+
+class EstimateStatistics(Callback):
+    """Puts a copy of the student in its place while it is validated; see ``estimate_statistics``.
+
+    The student itself, its optimizer and the random numbers stay as they are, bit for bit.
+
+    Args:
+        loader: of the training images, in batches as they are trained on; its epoch is set here.
+    """
+
+    def __init__(self, loader: Loader) -> None:
+        self.loader = loader
+        self._student: nn.Module | None = None
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.sanity_checking:
+            return
+        self._student = pl_module.get_submodule("student")
+        judged = deepcopy(self._student)
+        estimate_statistics(judged, self.loader)
+        pl_module.student = judged.eval()
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._put_back(pl_module)
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        self._put_back(pl_module)
+
+    def _put_back(self, pl_module: LightningModule) -> None:
+        if self._student is not None:
+            pl_module.student, self._student = self._student, None
