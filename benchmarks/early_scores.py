@@ -206,9 +206,9 @@ def tables(rows: list[dict[str, Any]], arguments: Namespace) -> list[reporting.R
         for score in SCORES:
             early = numbers[f"{score}_{rung}"]
             found = taus(early, late, picks)
-            low, high = np.quantile(found[1:], [0.025, 0.975])
+            low, high = np.nanquantile(found[1:], [0.025, 0.975])
             gain = found - base
-            gain_low, gain_high = np.quantile(gain[1:], [0.025, 0.975])
+            gain_low, gain_high = np.nanquantile(gain[1:], [0.025, 0.975])
             chosen = np.argsort(early, kind="stable")[:promoted]
             table.append(
                 {

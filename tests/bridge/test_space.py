@@ -52,7 +52,7 @@ def test_what_a_kind_of_knowledge_cannot_take_is_left_out_of_the_papers_space(sp
     assert "hard" not in found["distance@distiller.embedding.distance"]
 
 
-@pytest.mark.parametrize("name", ["paper", "architecture", "distiller", "tiny", "extended"])
+@pytest.mark.parametrize("name", ["paper", "architecture", "distiller", "tiny", "extended", "balanced"])
 def test_every_genome_that_is_filled_in_is_legal_and_stays_as_it_is(name: str, space: Make) -> None:
     made = space(f"space={name}")
     genomes = made.fill(40, Random(0))
@@ -61,8 +61,8 @@ def test_every_genome_that_is_filled_in_is_legal_and_stays_as_it_is(name: str, s
 
 
 def test_spaces_have_the_genes_that_their_files_name(space: Make) -> None:
-    genes = {name: len(space(f"space={name}").dimensions) for name in ("architecture", "distiller", "paper", "tiny")}
-    assert genes == {"architecture": 4, "distiller": 12, "paper": 16, "tiny": 3}
+    expected = {"architecture": 4, "distiller": 12, "paper": 16, "balanced": 17, "tiny": 3}
+    assert {name: len(space(f"space={name}").dimensions) for name in expected} == expected
     assert space("space=architecture", "search.max_params=null").size == 256
 
 
