@@ -108,7 +108,9 @@ def _read_training(file: Path) -> Training:
 
 
 def _is_result(value: object) -> bool:
-    """Whether a value may stand in an ``outcome.json``."""
+    """Whether a value may stand in an ``outcome.json``; the factors of a balanced distiller are numbers by name."""
+    if isinstance(value, Mapping):
+        return not any(isinstance(each, Mapping) for each in value.values()) and all(map(_is_result, value.values()))
     whole = isinstance(value, int) and not isinstance(value, bool) and abs(value) < LARGEST
     return value is None or whole or isinstance(value, str | float)  # a loss that is no number is one that diverged
 
