@@ -11,8 +11,12 @@ from torch.optim.swa_utils import update_bn
 
 from uniads.data.loader import Loader
 
-IMAGES = 2048
-"""Training images that statistics are estimated on, as far as there are so many."""
+IMAGES = 512
+"""Training images that statistics are estimated on, as far as there are so many.
+
+ResNet-20 after one epoch of digits, five seeds: validation loss 0.84 to 7.0 with running statistics, 0.62 to 1.04 with
+those of 512 images, 0.62 to 1.05 with those of all 1,293. Each judgement costs a forward pass of so many images.
+"""
 
 
 def estimate_statistics(network: nn.Module, loader: Loader) -> None:
