@@ -191,7 +191,7 @@ def count_twice(place: Path) -> int:
     return len(slots) - len(set(slots))
 
 
-def measure(case: Kill, number: int, folder: Path) -> reporting.Row:
+def measure(case: Kill, number: int, seed: int, folder: Path) -> reporting.Row:
     """Kill a command once, go on with it, and compare what it left with that of one that nobody killed."""
     calm = folder / f"calm-{case.command}-{case.schedule}"
     if not calm.exists():
@@ -200,7 +200,7 @@ def measure(case: Kill, number: int, folder: Path) -> reporting.Row:
     place = folder / "killed"
     rmtree(place, ignore_errors=True)
     prepare(case, place, folder)
-    alive, left = kill(case, place, random.Random(number).uniform(0, 1.5))
+    alive, left = kill(case, place, random.Random(seed + number).uniform(0, 1.5))
     run(case.arguments, place)
     same = read_result(place) == read_result(calm)
     return {"number": number, **asdict(case), "alive": alive, "left": left, "same": same, "twice": count_twice(place)}
@@ -223,6 +223,7 @@ def main() -> None:
     parser = ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=100, help="kills in all, those of earlier runs included")
     parser.add_argument("--first", type=int, default=0, help="number of the first, so that several can share the work")
+    parser.add_argument("--seed", type=int, default=0, help="of the moments, up to 1.5 s after a phase begins")
     parser.add_argument("--folder", type=Path, default=Path("build/kills"), help="where the commands run")
     parser.add_argument("--json", type=Path, help="where the rows are kept")
     arguments = parser.parse_args()
@@ -234,7 +235,7 @@ def main() -> None:
     done = {row["number"] for row in rows}
     for number, case in zip(range(arguments.kills), list_kills(), strict=False):
         if number >= arguments.first and number not in done:
-            rows.append(measure(case, number, arguments.folder))
+            rows.append(measure(case, number, arguments.seed, arguments.folder))
             reporting.save("benchmarks.kills", arguments, rows)
     bad = [row for row in rows if row["left"] or not row["same"] or row["twice"]]
     reporting.show(
