@@ -15,7 +15,6 @@ is rejected on the way counts as worst.
 All else is said as to ``python -m uniads.search``: ``space=balanced data=cifar100 data.size=16 data.fraction=0.1``.
 """
 
-import json
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from copy import deepcopy
@@ -53,12 +52,12 @@ from uniads.options import conf_dir
 from uniads.training.parts import Parts, build_parts, data_shape, load_data
 
 SCORES = ("running", "estimated", "averaged", "tempered", "error")
-SPEED = ("threads=1", "trial=true", "compile=false", "teacher.compile=false")
+HOW = ("threads=1", "trial=true", "compile=false", "teacher.compile=false", "trainer.accelerator=cpu")
 RESAMPLES = 2000
 
 
 def draw(arguments: Namespace) -> list[list[str]]:
-    """The overrides of each candidate; the student as the pair has it with ``--student pair``."""
+    """The overrides of each candidate, those that all share included."""
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
         cfg = loader.load_configuration("search", [f"+pair={arguments.pair}", *arguments.overrides], RunMode.RUN)
@@ -153,7 +152,7 @@ def tempered(logits: Tensor, label: Tensor) -> float:
 def train(arguments: Namespace, overrides: Sequence[str], folder: Path, length: int, epochs: Sequence[int]) -> Scores:
     """Train a candidate to the end of a schedule and score it; no row of a rejected one is whole."""
     settings = configure(
-        *overrides, f"epochs={length}", f"seed={arguments.seed}", *SPEED,
+        *overrides, f"epochs={length}", f"seed={arguments.seed}", *HOW,
         f"teacher_store.directory={arguments.store}", f"paths.run_dir={folder}",
     )  # fmt: skip
     torch.set_num_threads(1)
@@ -243,8 +242,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="where the rows are kept")
     arguments = parser.parse_args()
     arguments.store = arguments.store.resolve()
-    kept = arguments.json and arguments.json.exists()
-    rows: list[dict[str, Any]] = json.loads(arguments.json.read_text())["rows"] if kept else []
+    rows = reporting.read_rows(arguments.json)
     for number, overrides in enumerate(draw(arguments)):
         if number >= len(rows):
             rows.append(measure(arguments, number, overrides))

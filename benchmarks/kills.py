@@ -230,8 +230,7 @@ def main() -> None:
     arguments.folder = arguments.folder.resolve()
     rmtree(arguments.folder, ignore_errors=True)
     arguments.folder.mkdir(parents=True)
-    kept = arguments.json and arguments.json.exists()
-    rows: list[reporting.Row] = json.loads(arguments.json.read_text())["rows"] if kept else []
+    rows: list[reporting.Row] = [*reporting.read_rows(arguments.json)]
     done = {row["number"] for row in rows}
     for number, case in zip(range(arguments.kills), list_kills(), strict=False):
         if number >= arguments.first and number not in done:

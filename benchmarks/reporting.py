@@ -64,6 +64,14 @@ def save(module: str, arguments: Namespace, rows: Sequence[Row], **facts: Any) -
     arguments.json.write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
 
 
+def read_rows(file: Path | None) -> list[dict[str, Any]]:
+    """The rows that an earlier run of a measurement wrote; none where there is no file."""
+    if file is None or not file.exists():
+        return []
+    rows: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))["rows"]
+    return rows
+
+
 def given(arguments: Sequence[str]) -> list[str]:
     """A command line without where the numbers are written to; what it leaves out is among the settings."""
     kept = [argument for argument in arguments if not argument.startswith("--json=")]

@@ -8,7 +8,7 @@ from typing import Any, get_args, get_type_hints
 
 from uniads.error import UserError, unknown
 
-PLAIN = (bool, int, float, str)
+PLAIN = (bool, int, float, str, NoneType)
 ANY, OBJECTS, NONE = "any", "objects", "none"
 """What further keywords a class or function takes: every one, objects by names of the caller's choice, or none."""
 
@@ -51,7 +51,7 @@ def _check(node: Any, path: list[str], value: Any, kind: str, key: str, known: l
     elif _is_mapping(child) and isinstance(value, Mapping) and "_target_" not in value:
         for inner, each in value.items():
             _check(child, str(inner).split("."), each, kind, f"{key}.{inner}", known)
-    elif first in names and (value is None or isinstance(value, PLAIN)):
+    elif first in names and isinstance(value, PLAIN):
         _check_type(names[first], value, kind, key)
 
 
@@ -59,7 +59,7 @@ def _check_type(wanted: Any, value: Any, kind: str, key: str) -> None:
     """Check a plain value against an annotation of plain types; a whole number may stand for a float."""
     kinds = set(get_args(wanted)) if isinstance(wanted, UnionType) else {wanted}
     allowed = kinds | ({int} if float in kinds else set())
-    if kinds <= {*PLAIN, NoneType} and type(value) not in allowed and "${" not in str(value):
+    if kinds <= set(PLAIN) and type(value) not in allowed and "${" not in str(value):
         names = sorted("null" if each is NoneType else each.__name__ for each in kinds)
         raise UserError(f"the {kind} {key!r} must be of type {' or '.join(names)}, got {value!r}")
 

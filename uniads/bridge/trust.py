@@ -36,6 +36,11 @@ NAME = re.compile(r"\w[\w-]*")
 DEEPEST = 4
 """Lists within lists that a network's configuration may have."""
 
+UNFIT = (
+    ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError,
+)  # fmt: skip
+"""What a network's class raises for values that it can't take."""
+
 Plain = str | int | float | bool | None
 
 
@@ -55,9 +60,7 @@ def build_saved_network(file: Path, facts: Any, shape: Mapping[str, int]) -> Net
         network: Network = get_object(target)(**{**values, **shape})
     except UserError as error:
         raise type(error)(f"{file}, network {target}: {error}") from None
-    except (ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, RuntimeError) as error:
-        raise _unfit(file, target, error) from None
-    except (TypeError, ValueError) as error:
+    except UNFIT as error:
         raise _unfit(file, target, error) from None
     return network
 

@@ -27,7 +27,7 @@ class Composed(Distiller):
             early-stopped distillation, Cho and Hariharan, arXiv:1910.01348.
         balance: whether each term is multiplied by g_task / g_term, see ``Balance``, and all weights, that of the
             cross-entropy included, are divided by their sum. A weight then says how much a term moves the student
-            beside the others, and a step is no longer than that of cross-entropy alone.
+            beside the others, and the step does not grow with the number of terms.
         terms: nodes and modules by name; any name but ``task``, ``until`` and ``balance``.
 
     Raises:
@@ -152,11 +152,10 @@ class Composed(Distiller):
                     "a balanced distiller measures the cross-entropy with the labels, and there is no batch; call "
                     "distiller(student, teacher, batch)"
                 )
-            weights = {name: term.weight for name, term in self.terms().items()}
-            terms = {name: value / weights[name] for name, value in weighted.items()}
+            terms = {name: weighted[name] / term.weight for name, term in self.terms().items()}
             balance.measure(F.cross_entropy(full(student.logits), batch.label), terms, student)
         factors = balance.factors() / self._total
-        return {name: value * factors[number] for number, (name, value) in enumerate(weighted.items())}
+        return {name: value * factor for (name, value), factor in zip(weighted.items(), factors, strict=True)}
 
     def terms(self) -> dict[str, Node | Term]:
         """The nodes and modules by name."""

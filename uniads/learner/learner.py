@@ -120,7 +120,8 @@ class Learner(LightningModule):
     def _ask_student(self, batch: Batch) -> Knowledge:
         image = place(batch.image, self._layout)
         compiled = not self.graphs or (self.training and len(image) == self.recipe.batch_size)
-        compiled = compiled and (self.distiller.settled or not self.training)  # compiled, the maps are no one's parents
+        # Of a compiled student's answers none is computed out of another: gradients between them can't be measured.
+        compiled = compiled and (self.distiller.settled or not self.training)
         return read_knowledge(self.student(image) if compiled else self.student.forward(image), "student")
 
     def _add_to_sums(self, values: dict[str, Tensor], images: int) -> None:
