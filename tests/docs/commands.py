@@ -17,7 +17,7 @@ TEXTS = (
     ROOT / "benchmarks" / "ledgers" / "README.md",
     *sorted((ROOT / "docs").rglob("*.md")),
 )
-START = r"(?:python -m uniads\b|make [a-z]+\b|uniads [a-z]+\b)"
+START = r"(?:[A-Z]+=\S+ )*(?:python -m uniads\b|make [a-z]+\b|uniads [a-z]+\b)"
 FENCE = re.compile(r"^ *```sh\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 INDENTED = re.compile(rf"^    +({START}(?:.*\\\n)*.*)$", re.MULTILINE)
 SPAN = re.compile(rf"(?<!`)`({START}[^`]*)`(?!`)")
@@ -32,16 +32,18 @@ class Command:
 
     Attributes:
         file: relative to the repository.
-        words: as a shell splits them.
+        words: as a shell splits them, from the program on.
+        environment: variables that stand before the program.
     """
 
     file: str
     words: tuple[str, ...]
+    environment: tuple[tuple[str, str], ...] = ()
 
     @property
     def text(self) -> str:
         """The command line."""
-        return shlex.join(self.words)
+        return " ".join([*(f"{name}={value}" for name, value in self.environment), shlex.join(self.words)])
 
     @property
     def module(self) -> str:
@@ -101,20 +103,23 @@ class Command:
 @cache
 def commands() -> tuple[Command, ...]:
     """Every command line, in the order of the files; a file's copies are left out."""
-    found = [Command(file.relative_to(ROOT).as_posix(), words) for file in TEXTS for words in _shown(file)]
+    found = [_command(file, line) for file in TEXTS for line in _shown(file)]
     for file in sorted((ROOT / "conf").rglob("*.yaml")):
         lines = COMMENT.findall(file.read_text(encoding="utf-8"))
-        found += [Command(file.relative_to(ROOT).as_posix(), _split(line)) for line in lines]
+        found += [_command(file, line) for line in lines]
     return tuple(dict.fromkeys(found))
 
 
-def _shown(file: Path) -> Iterator[tuple[str, ...]]:
+def _shown(file: Path) -> Iterator[str]:
     text = file.read_text(encoding="utf-8")
     for block in FENCE.findall(text):
-        yield from map(_split, BLOCK.findall(block))
+        yield from BLOCK.findall(block)
     rest = re.sub(r"^ *```.*?^ *```$", "", text, flags=re.MULTILINE | re.DOTALL)
-    yield from map(_split, [*INDENTED.findall(rest), *SPAN.findall(rest)])
+    yield from [*INDENTED.findall(rest), *SPAN.findall(rest)]
 
 
-def _split(line: str) -> tuple[str, ...]:
-    return tuple(shlex.split(line.replace("\\\n", " "), comments=True))
+def _command(file: Path, line: str) -> Command:
+    words = shlex.split(line.replace("\\\n", " "), comments=True)
+    program = next(position for position, word in enumerate(words) if not re.match(r"[A-Z]+=", word))
+    variables = tuple((name, value) for name, _, value in (word.partition("=") for word in words[:program]))
+    return Command(file.relative_to(ROOT).as_posix(), tuple(words[program:]), variables)
