@@ -15,6 +15,7 @@ from uniads.search.space import SearchSpace
 
 SHAPE = {"num_classes": 10, "in_channels": 1}
 FIRST = "transform@distiller.{}.transform.first"
+NO_TERM = {f"distiller.{kind}.weight": 0 for kind in ("feature", "embedding", "logits")}
 Make = Callable[..., SearchSpace]
 
 
@@ -62,8 +63,28 @@ def test_every_genome_that_is_filled_in_is_legal_and_stays_as_it_is(name: str, s
 
 def test_spaces_have_the_genes_that_their_files_name(space: Make) -> None:
     expected = {"architecture": 4, "distiller": 12, "paper": 16, "balanced": 17, "tiny": 3}
-    assert {name: len(space(f"space={name}").dimensions) for name in expected} == expected
+    found = {name: space(f"space={name}", "search.warm_start=[]") for name in expected}
+    assert {name: len(each.dimensions) for name, each in found.items()} == expected
     assert space("space=architecture", "search.max_params=null").size == 256
+
+
+def test_without_any_term_a_candidate_is_the_one_without_a_teacher(space: Make) -> None:
+    made = space("space=balanced")
+    first, *others = [made.point(genome) for genome in made.fill(6, Random(0))]
+    student = {key: value for key, value in first.items() if key.startswith("student.")}
+    without = {made.genome({**other, **NO_TERM, **student}) for other in others}
+    assert without == {made.genome({**first, "distiller": "plain"})}
+    (genome,) = without
+    assert [each for each in made.overrides(genome) if "distiller" in each] == ["distiller=plain"]
+
+
+def test_without_any_term_the_tasks_weight_is_no_choice(space: Make) -> None:
+    made = space("space=balanced", "search.warm_start=[]")
+    point = made.point(made.fill(1, Random(0))[0]) | {
+        f"distiller.{kind}.weight": 0 for kind in ("feature", "embedding", "logits")
+    }
+    assert made.genome({**point, "distiller.task": 0.1}) == made.genome({**point, "distiller.task": 1})
+    assert made.point(made.genome(point | {"distiller.task": 0.3}))["distiller.task"] == 1
 
 
 def test_a_cap_holds_for_students_that_are_chosen_by_name(space: Make) -> None:
@@ -83,7 +104,7 @@ def test_a_cap_below_every_student_is_refused_with_its_key(space: Make) -> None:
 
 
 def test_an_option_of_the_command_line_takes_no_gene_out(space: Make) -> None:
-    assert values(space("distiller=searched")) == values(space())
+    assert values(space("distiller=searched")) == values(space("search.warm_start=[]"))
 
 
 def test_a_key_that_the_command_line_sets_is_no_gene(space: Make) -> None:

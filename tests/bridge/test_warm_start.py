@@ -54,7 +54,7 @@ def test_genes_of_nodes_are_idle_under_a_published_distiller() -> None:
 
 
 def test_without_a_warm_start_the_space_is_as_it_was() -> None:
-    plain = searched("resnet56-resnet20").space
+    plain = searched("resnet56-resnet20", "search.warm_start=[]").space
     assert "distiller" not in [dimension.key for dimension in plain.dimensions]
     assert len(plain.overrides(plain.fill(1, Random(0))[0])) == len(plain.dimensions)
 
@@ -62,6 +62,32 @@ def test_without_a_warm_start_the_space_is_as_it_was() -> None:
 def test_the_base_is_no_value_twice() -> None:
     values = {d.key: d.values for d in space("space=architecture").space.dimensions}
     assert values["distiller"] == ("kd", "at", "sp", "dist")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "names"),
+    [
+        ([], ("plain", "kd")),
+        (["space=balanced"], ("plain", "kd")),
+        (["space=architecture"], ()),  # nothing of the distiller is searched
+        (["space=tiny"], ()),
+        (["distiller=searched"], ()),
+        (["search.warm_start=[at]"], ("at",)),
+    ],
+)
+def test_whoever_searches_how_to_distil_begins_with_the_baselines(overrides: list[str], names: tuple[str, ...]) -> None:
+    found = searched("resnet56-resnet20", *overrides)
+    assert found.warm_start.names == names
+    assert len(found.warm_start.genomes(found.space)) == len(names)
+
+
+def test_a_start_is_as_large_as_the_cap_allows() -> None:
+    found = searched("wrn40_2-wrn16_2", "search.max_params=pair")  # its blocks of two are not in the space
+    genomes = found.warm_start.genomes(found.space)
+    assert all(found.space.admits(genome) for genome in genomes)
+    assert [found.space.point(genome)["student.blocks.0"] for genome in genomes] == [1, 1]
+    (line,) = found.warm_start.lines(found.space)
+    assert "student.blocks.0=2 can't be trained here, 1 is the nearest" in line
 
 
 @pytest.mark.parametrize(
@@ -80,7 +106,7 @@ def test_what_can_be_no_start_is_refused(names: list[str], fixed: bool, message:
 def test_a_student_outside_of_the_space_is_replaced_by_the_nearest_and_that_is_said() -> None:
     found = searched("wrn40_2-wrn16_2", LIST)
     (line,) = found.warm_start.lines(found.space)
-    assert "student.blocks.0=2 is not in the space, 3 is the nearest" in line
+    assert "student.blocks.0=2 can't be trained here, 3 is the nearest" in line
     genome = found.warm_start.genomes(found.space)[0]
     assert found.space.point(genome)["student.width"] == 1
 

@@ -27,6 +27,9 @@ SEARCH_ONLY = ("search", "space", "final", "report", "plan", "sweep", "launcher"
 SHARED = ("statistics", "threads")
 """Keys that a search sets otherwise than a single training does, for all its candidates."""
 
+BASELINES = ("plain", "kd")
+"""What ``search.warm_start=auto`` begins with: whoever searches how to distil asks first whether to distil at all."""
+
 EVERY = "*"
 """As the values of a dimension: every option of its group."""
 
@@ -224,7 +227,7 @@ def _space_settings(
         kept={name: [rank for rank in each.ranks if each.keeps(rank)] for name, each in transforms.items()},
         models=_model_facts([str(name) for name in dimensions.get("model@student", ())], overrides, loader),
         base_distiller=distiller,
-        warm_start=_warm_start(cfg.search.warm_start, distiller, loader, "distiller" in fixed),
+        warm_start=_warm_start(cfg, distiller, dimensions, loader, "distiller" in fixed),
         max_params=cfg.search.max_params,
     )
 
@@ -256,12 +259,18 @@ def _is_set(key: str, fixed: frozenset[str], choices: Mapping[str, Any]) -> bool
     return any(key == name or (key.startswith(f"{name}.") and name not in choices) for name in fixed)
 
 
-def _warm_start(names: Sequence[str], base: str, loader: ConfigLoader, fixed: bool) -> tuple[str, ...]:
+def _warm_start(
+    cfg: DictConfig, base: str, dimensions: Mapping[str, Any], loader: ConfigLoader, fixed: bool
+) -> tuple[str, ...]:
     """The published distillers to begin with.
 
     Raises:
         UserError: a name is no distiller, or stands there twice, or the command line allows one distiller only.
     """
+    names = cfg.search.warm_start
+    if names == "auto":
+        weighs = any(key.startswith("distiller.") and key.endswith(".weight") for key in dimensions)
+        return BASELINES if weighs and not fixed and cfg.search.objective == "train" else ()
     known = loader.get_group_options("distiller")
     for name in names:
         if name not in known:

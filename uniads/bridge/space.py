@@ -1,14 +1,17 @@
 """The space that is searched: illegal values, combinations that mean the same, and oversized students left out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice, product
 
 from uniads.bridge.search_settings import SearchSettings
 from uniads.bridge.student import Students, is_of_student
-from uniads.bridge.warm_start import WarmStart
+from uniads.bridge.warm_start import KEY, WarmStart, nearest
 from uniads.distiller.legal import NodeRule
 from uniads.error import UserError
-from uniads.search.space import Point, SearchSpace
+from uniads.search.space import Point, SearchSpace, Value
+
+NO_TEACHER = "plain"
+"""The published distiller that asks no teacher."""
 
 LOOKED_AT = 2_000
 """Students that are built, without weights, to find one below a cap."""
@@ -39,8 +42,10 @@ def build_space(settings: SearchSettings, students: Students, warm_start: WarmSt
     def repair(point: Point) -> Point:
         for rule in rules:
             point = rule.repair(point, dimensions)
-        return point
+        return point | plain if all(point.get(key) == 0 for key in weights) else point
 
+    weights = [f"distiller.{name}.weight" for name in space.nodes]
+    plain = _learn_plainly(dimensions) if weights else {}
     switches = [*warm_start.switches(dimensions), *(s for rule in rules for s in rule.switches(dimensions))]
     limit = _find_limit(settings, students)
     admits = _build_cap(limit, students)
@@ -50,6 +55,19 @@ def build_space(settings: SearchSettings, students: Students, warm_start: WarmSt
     if limit is not None:
         _check_cap(limit, built, students)
     return built
+
+
+def _learn_plainly(dimensions: Mapping[str, Sequence[Value]]) -> Point:
+    """What stands in a candidate that no term of any node teaches.
+
+    It is the published distiller without a teacher, where the space has it. Where not, its only loss weighs 1.
+    """
+    plain: Point = {}
+    if NO_TEACHER in dimensions.get(KEY, ()):
+        plain[KEY] = NO_TEACHER
+    if values := dimensions.get("distiller.task"):
+        plain["distiller.task"] = nearest(1, values)
+    return plain
 
 
 def _check_cap(limit: int, space: SearchSpace, students: Students) -> None:

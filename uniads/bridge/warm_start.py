@@ -12,7 +12,7 @@ from math import log
 from typing import Any
 
 from uniads.error import UserError
-from uniads.search.space import Genome, SearchSpace, Switch, Value
+from uniads.search.space import Genome, Point, SearchSpace, Switch, Value
 
 KEY = "distiller"
 
@@ -48,29 +48,34 @@ class WarmStart:
     def genomes(self, space: SearchSpace) -> list[Genome]:
         """The candidates to begin with: each distiller, with all else as the configuration has it.
 
+        The nearest stands for a number that the space does not list; the nearest below where that student is too large.
+
         Raises:
             UserError: the student of the configuration may not be trained in this space.
         """
+        return [space.genome({**self._own_point(space), KEY: name}) for name in self.names]
+
+    def _own_point(self, space: SearchSpace) -> Point:
+        """All but the distiller as the configuration has it, or as near to it as may be trained."""
         dimensions = [dimension for dimension in space.dimensions if dimension.key != KEY]
-        point = {d.key: d.values[0] if "@" in d.key else nearest(self.defaults[d.key], d.values) for d in dimensions}
-        genomes = [space.genome({**point, KEY: name}) for name in self.names]
-        if genomes and not space.admits(genomes[0]):
-            raise UserError(
-                "search.warm_start begins with the pair's own student, which has more parameters than "
-                "search.max_params allows; raise it, or leave warm_start empty"
-            )
-        return genomes
+        for pick in (nearest, nearest_below):
+            point = {d.key: d.values[0] if "@" in d.key else pick(self.defaults[d.key], d.values) for d in dimensions}
+            if space.admits(space.genome({**point, KEY: self.names[0]})):
+                return point
+        raise UserError(
+            "search.warm_start begins with the pair's own student, which has more parameters than "
+            "search.max_params allows; raise it, or leave warm_start empty"
+        )
 
     def lines(self, space: SearchSpace) -> list[str]:
         """What to tell a user about it."""
         if not self.names:
             return []
         moved = []
-        for dimension in space.dimensions:
-            own = self.defaults[dimension.key] if dimension.key.startswith("student.") else None
-            if own is not None and own not in dimension.values:
-                near = nearest(own, dimension.values)
-                moved.append(f"{dimension.key}={own} is not in the space, {near} is the nearest")
+        for key, value in self._own_point(space).items():
+            own = self.defaults[key]
+            if key.startswith("student.") and own is not None and own != value:
+                moved.append(f"{key}={own} can't be trained here, {value} is the nearest")
         note = f"; {'; '.join(moved)}" if moved else ""
         return [f"start    {', '.join(self.names)}: as published, with the pair's own student{note}"]
 
@@ -84,3 +89,11 @@ def nearest(value: Any, values: Sequence[Value]) -> Value:
         return values[0]
     positive = value > 0 and all(v > 0 for v in numbers)
     return min(numbers, key=lambda v: abs(log(v / value)) if positive else abs(v - value))
+
+
+def nearest_below(value: Any, values: Sequence[Value]) -> Value:
+    """The largest number up to the value, else the smallest; what ``nearest`` says of anything but numbers."""
+    numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
+    if not isinstance(value, int | float) or isinstance(value, bool) or not numbers:
+        return nearest(value, values)
+    return max((v for v in numbers if v <= value), default=min(numbers))

@@ -72,7 +72,9 @@ class Search(Section):
     crossover: Share
     mutation: OptionalShare
     seed: Seed
-    warm_start: Annotated[list[Word], says("a list of distillers, such as [kd,at]; [] for none")]
+    warm_start: Annotated[
+        list[Word] | Literal["auto"], says("a list of distillers, such as [kd,at], [] for none, or auto")
+    ]
     objective: Annotated[Literal["train", "replay"], says("train, or replay with search.ledger=FILE")]
     ledger: OptionalFile
     final: Switch
