@@ -3,7 +3,8 @@
 Random candidates of a space are trained on a short schedule and scored on its rungs in several ways; then anew, on a
 schedule some times as long. Scores, each on the validation split: cross-entropy with batch norm's ``running``
 statistics, with ``estimated`` ones, of ``averaged`` weights (a moving average over steps, statistics estimated),
-``tempered``, estimated after one temperature that is fitted on the split, and ``error``, top-1 of the estimated one.
+``tempered``, estimated after one temperature that is fitted on the split, ``error``, top-1 of the estimated one,
+``fewer``, the estimated one on two fifths of the images, and ``last_two``, its mean over this epoch and the one before.
 What the short training itself is told, and the random numbers, are not touched by any of it.
 
 Each row is a candidate; rows are kept as they come, and the same command goes on after the last. The tables: Kendall's
@@ -51,7 +52,7 @@ from uniads.learner.statistics import estimate_statistics
 from uniads.options import conf_dir
 from uniads.training.parts import Parts, build_parts, data_shape, load_data
 
-SCORES = ("running", "estimated", "averaged", "tempered", "error")
+SCORES = ("running", "estimated", "averaged", "tempered", "error", "fewer", "last_two")
 HOW = ("threads=1", "trial=true", "compile=false", "teacher.compile=false", "trainer.accelerator=cpu")
 RESAMPLES = 2000
 
@@ -111,12 +112,14 @@ class Scores(Callback):
         running = self._ask(student)
         estimated, mean = (self._ask(self._estimate(network)) for network in (student, averaged))
         label = torch.cat([batch.label for batch in self.images])
+        some = torch.randperm(len(label), generator=torch.Generator().manual_seed(0))[: len(label) * 2 // 5]
         found = {
             "running": cross_entropy(running, label),
             "estimated": cross_entropy(estimated, label),
             "averaged": cross_entropy(mean, label),
             "tempered": tempered(estimated, label),
             "error": error(estimated, label),
+            "fewer": cross_entropy(estimated[some], label[some]),
             "averaged_error": error(mean, label),
         }
         self.found |= {f"{name}_{epoch}": value for name, value in found.items()}
@@ -172,7 +175,7 @@ def measure(arguments: Namespace, number: int, overrides: Sequence[str]) -> dict
     long = arguments.longer * top
     row: dict[str, str | int | float] = {"number": number, "overrides": " ".join(overrides)}
     with TemporaryDirectory() as folder:
-        short = train(arguments, overrides, Path(folder) / "short", top, arguments.rungs).found
+        short = train(arguments, overrides, Path(folder) / "short", top, scored_epochs(arguments.rungs)).found
         row |= short
         if "rejected" not in short:
             found = train(arguments, overrides, Path(folder) / "long", long, [long]).found
@@ -180,8 +183,16 @@ def measure(arguments: Namespace, number: int, overrides: Sequence[str]) -> dict
     return row
 
 
+def scored_epochs(rungs: Sequence[int]) -> list[int]:
+    """The rungs, and the epochs before them."""
+    return sorted({epoch for rung in rungs for epoch in (rung - 1, rung) if epoch})
+
+
 def value(row: dict[str, Any], name: str) -> float:
     """A score, infinite where the candidate never came so far."""
+    score, _, epoch = name.rpartition("_")
+    if score == "last_two":
+        return (value(row, f"estimated_{max(1, int(epoch) - 1)}") + value(row, f"estimated_{epoch}")) / 2
     number = float(row.get(name, inf))
     return number if np.isfinite(number) else inf
 

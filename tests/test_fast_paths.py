@@ -1,7 +1,8 @@
 """Every fast path goes where the plain one goes, in each dtype that it admits."""
 
-from math import isfinite
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -110,6 +111,25 @@ def test_a_store_says_what_the_live_teacher_says(layout: str, dtype: str, tmp_pa
             assert (ours - theirs).abs().max() <= close * theirs.abs().max()
 
 
+@cache
+def loss_in_float32(distiller: str) -> float:
+    """Validation loss of the training below in float32."""
+    with TemporaryDirectory() as folder:
+        return loss_of("32-true", distiller, Path(folder))
+
+
+def loss_of(precision: str, distiller: str, folder: Path) -> float:
+    outcome = fit(
+        small(
+            folder / "run", f"trainer.precision={precision}", f"distiller={distiller}", "trial=true", "chance=null",
+            "epochs=1", "data.train_size=96", "teacher.recipe.epochs=1", "teacher.recipe.milestones=[]",
+        )
+    )  # fmt: skip
+    assert outcome.rejected is None
+    assert outcome.val_loss is not None
+    return outcome.val_loss
+
+
 @pytest.mark.parametrize(
     ("precision", "distiller"),
     [
@@ -117,17 +137,11 @@ def test_a_store_says_what_the_live_teacher_says(layout: str, dtype: str, tmp_pa
         *(
             pytest.param(precision, name, marks=pytest.mark.slow)
             for precision in ("bf16-true", "16-true", "64-true", "bf16-mixed")
-            for name in ("crd", "srrl", "semckd", "dml", "one", "fitnet", "searched", "at")
+            for name in ("crd", "srrl", "semckd", "dml", "one", "fitnet", "searched", "kd")
         ),
     ],
 )
-def test_every_precision_trains_every_distiller(precision: str, distiller: str, tmp_path: Path) -> None:
-    outcome = fit(
-        small(
-            tmp_path / "run", f"trainer.precision={precision}", f"distiller={distiller}", "trial=true", "chance=null",
-            "epochs=1", "data.train_size=96", "teacher.recipe.epochs=1", "teacher.recipe.milestones=[]",
-        )
-    )  # fmt: skip
-    assert outcome.rejected is None
-    assert outcome.val_loss is not None
-    assert isfinite(outcome.val_loss)
+def test_every_precision_trains_every_distiller_alike(precision: str, distiller: str, tmp_path: Path) -> None:
+    # SemCKD and FitNet amplify rounding most: 1.5 and 0.8 % from float64 to float32, 7 % at most in half precision. AT
+    # is not here: with its weight of 1000 even float32 and float64 are a quarter apart after twelve steps.
+    assert loss_of(precision, distiller, tmp_path) == pytest.approx(loss_in_float32(distiller), rel=0.1)

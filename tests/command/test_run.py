@@ -1,5 +1,7 @@
 """A user's mistake ends in one sentence: no stack trace, exit code 1, and nothing trained."""
 
+import getpass
+import os
 import signal
 import subprocess
 import sys
@@ -192,3 +194,30 @@ def test_ctrl_c_in_a_callback_of_the_interpreter_is_neither_lost_nor_shown(comma
 
     ended = command(lambda: run_task("report", interrupted))
     assert (ended.code, ended.error) == (1, "interrupted")
+
+
+def test_a_user_without_a_name_gets_one_before_torch_asks(command: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    nobody = 4_000_000_000
+    monkeypatch.setattr(os, "getuid", lambda: nobody)
+    with pytest.raises((KeyError, OSError)):
+        getpass.getuser()
+    command(train.main, "--cfg", "job", PAIR)
+    assert getpass.getuser() == f"uid-{nobody}"
+
+
+@pytest.mark.slow
+def test_a_search_runs_in_a_cluster_job_and_in_its_run_directory(tmp_path: Path) -> None:
+    environment = os.environ | {"SLURM_NTASKS": "2", "SLURM_JOB_NAME": "job", "SLURM_NTASKS_PER_NODE": "2"}
+    arguments = [*SMALL, "search=tiny", "space=tiny", "hydra.job.chdir=true", f"hydra.run.dir={tmp_path / 'run'}"]
+    ended = subprocess.run(
+        [sys.executable, "-m", "uniads.search", *arguments],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert (tmp_path / "run" / "final" / "student.pt").is_file()
+    assert [path.name for path in tmp_path.iterdir()] == ["run"], "everything is where the run is"

@@ -1,5 +1,6 @@
 """Runs a command: Hydra composes, the command's module works, and a user's mistake ends in one sentence."""
 
+import getpass
 import os
 import re
 import signal
@@ -71,8 +72,17 @@ def run(name: str) -> None:
     if "--version" in sys.argv[1:]:  # which Hydra would answer with its own
         sys.stdout.write(f"uniads {__version__}\n")
         return
+    _name_user()
     task.__module__ = f"uniads.command.{name}"  # after which Hydra names the job
     run_task(name, task)
+
+
+def _name_user() -> None:
+    """Name the user for torch, whose caches need a name, where the system has none, as in many containers."""
+    try:
+        getpass.getuser()
+    except (KeyError, OSError):
+        os.environ["LOGNAME"] = f"uid-{os.getuid()}"
 
 
 def run_task(config_name: str, task: Task) -> None:
