@@ -1,6 +1,7 @@
 """What a search leaves and prints when its trials are done: front, report, cost."""
 
 from functools import partial
+from pathlib import Path
 from shutil import rmtree
 
 from rich.console import Console
@@ -12,9 +13,11 @@ from uniads.command.search_setup import Setup
 from uniads.export import optuna
 from uniads.outcome import Outcome
 from uniads.report.element import figure
+from uniads.report.search.baseline import describe_weak_teacher
 from uniads.report.search.cost import Amount, Cost, build_cost_table, describe_cost
 from uniads.report.search.page import write_report
 from uniads.report.search.pareto import draw_pareto_figure
+from uniads.report.search.summary import Summary
 from uniads.search import INTERRUPTED, Result, Trial, fidelity
 from uniads.search.account import Account
 from uniads.terminal import table
@@ -44,6 +47,8 @@ def report(setup: Setup, result: Result, console: Console) -> None:
         acc1, images = result.best.outcome.get("val_acc1"), len(setup.data.val(1).index)
         warning = warn_of_chance("even the best candidate", acc1, setup.data.num_classes, images)
         print_lines(console, [table.explain_marks(result), *warning])
+    if result.trials and (weak := _describe_weak_teacher(directory)):
+        print_lines(console, [f"warning: {weak}"])
     print_lines(console, fidelity.report(settings.schedule, result.trials))
     if result.best:
         promise = _describe_promise(settings, result.best)
@@ -56,6 +61,11 @@ def report(setup: Setup, result: Result, console: Console) -> None:
         studies.unlink(missing_ok=True)
         account = Account.of(directory / "ledger.jsonl")
         optuna.export_studies(account, f"sqlite:///{studies}", directory.name)
+
+
+def _describe_weak_teacher(directory: Path) -> str:
+    account = Account.of(directory / "ledger.jsonl")
+    return describe_weak_teacher(account, Summary.read(directory).teacher_val_acc1)
 
 
 def _describe_promise(settings: SearchSettings, best: Trial) -> str:

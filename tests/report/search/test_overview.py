@@ -91,6 +91,20 @@ def test_who_stands_at_chance_is_named(tmp_path: Path) -> None:
     assert summarise(tmp_path)["chance level"] == level, "the classes follow from the bound of the loss"
 
 
+@pytest.mark.parametrize(("teacher", "weak"), [(0.61, False), (0.6, True), (0.5, True), (None, False)])
+def test_a_teacher_that_is_no_better_than_its_student_alone_is_named(
+    teacher: float | None, weak: bool, tmp_path: Path
+) -> None:
+    def learn(point: Point, epochs: int) -> dict[str, float]:
+        return evaluate(point, epochs) | {"val_acc1": 0.6 if point["distiller"] == "plain" else 0.9}
+
+    record(tmp_path, {"a": (0, 1), "distiller": ("searched", "kd", "plain")}, learn, candidates=6)
+    replace(KNOWN, teacher_val_acc1=teacher).write(tmp_path)
+    said = summarise(tmp_path).get("warning", "")
+    assert bool(said) == weak
+    assert not weak or "no better than a student without a teacher, which has 60.00% after 2 of its epochs" in said
+
+
 def test_baselines_of_the_same_setting_stand_beside_the_winner(tmp_path: Path) -> None:
     directory = tmp_path / "outputs/search/pair/now"
     record(directory, {"distiller": ["searched", "kd"], "a": [2]}, candidates=2, pair="pair", data="fake")

@@ -10,6 +10,7 @@ from uniads.error import UserError
 from uniads.report.trainings.training import Training, flatten, read_trainings, read_yaml
 from uniads.search.account import Account
 from uniads.search.trial import Trial
+from uniads.terminal.trial import read_number
 
 BASELINES = ("plain", "kd")
 COMPARED = ("data", "recipe", "student", "teacher", "epochs", "stop_epoch")
@@ -39,6 +40,26 @@ def find_warm_starts(account: Account) -> dict[str, Trial]:
     """Published baselines that were candidates of the search and completed its top rung, by name."""
     trials = account.result.at(account.result.top)
     return {name: trial for name in BASELINES for trial in trials if f"distiller={name}" in trial.overrides}
+
+
+def describe_weak_teacher(account: Account, acc1: float | None) -> str:
+    """A sentence where the pair's own student learned as much without its teacher; empty where not, or not known.
+
+    Both accuracies are on the validation split.
+
+    Args:
+        account: of the search.
+        acc1: the teacher's top-1 accuracy, 0 to 1.
+    """
+    alone = [trial for trial in account.result.trials if "distiller=plain" in trial.overrides]
+    best = max(alone, key=lambda trial: read_number(trial, "val_acc1") or 0.0, default=None)
+    reached = read_number(best, "val_acc1") if best else None
+    if acc1 is None or best is None or reached is None or reached < acc1:
+        return ""
+    return (
+        f"this teacher ({acc1:.2%}) is no better than a student without a teacher, which has {reached:.2%} after "
+        f"{best.epochs} of its epochs: train it longer with teacher.recipe.epochs, or choose another"
+    )
 
 
 def find_baselines(account: Account) -> list[Baseline]:

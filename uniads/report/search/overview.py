@@ -7,7 +7,7 @@ from pathlib import Path
 
 from uniads.report.element.section import Section
 from uniads.report.element.sheet import Sheet
-from uniads.report.search.baseline import find_baselines, find_warm_starts
+from uniads.report.search.baseline import describe_weak_teacher, find_baselines, find_warm_starts
 from uniads.report.search.candidate import show_number
 from uniads.report.search.summary import Summary
 from uniads.search.account import Account
@@ -27,7 +27,7 @@ def build_overview(account: Account) -> Section:
         *_describe_budget(account),
         *_describe_answers(account),
         *_describe_outcome(account),
-        *_describe_baselines(account),
+        *_describe_baselines(account, summary),
         *_describe_chance(account, summary),
     ]
     sheet = Sheet("summary", "The search in short", ("what", "value"), rows)
@@ -106,7 +106,9 @@ def _describe_trial(account: Account, trial: Trial) -> str:
     return f"{shorten_text(trial.candidate)}, after epoch {trial.epochs}: {shown}{predicted}"
 
 
-def _describe_baselines(account: Account) -> Iterator[Row]:
+def _describe_baselines(account: Account, summary: Summary) -> Iterator[Row]:
+    if weak := describe_weak_teacher(account, summary.teacher_val_acc1):
+        yield "warning", weak
     for name, trial in find_warm_starts(account).items():
         yield f"{name}, in this search", _describe_trial(account, trial)
     for baseline in find_baselines(account):
