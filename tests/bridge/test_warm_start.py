@@ -81,6 +81,13 @@ def test_whoever_searches_how_to_distil_begins_with_the_baselines(overrides: lis
     assert len(found.warm_start.genomes(found.space)) == len(names)
 
 
+def test_a_start_has_the_pairs_own_network_where_networks_are_searched() -> None:
+    models = "+space.dimensions={model@student:[resnet8,resnet20,resnet32]}"
+    found = searched("resnet56-resnet20", "search.warm_start=[kd]", "space=tiny", models)
+    (genome,) = found.warm_start.genomes(found.space)
+    assert found.space.point(genome)["model@student"] == "resnet20"
+
+
 def test_a_start_is_as_large_as_the_cap_allows() -> None:
     found = searched("wrn40_2-wrn16_2", "search.max_params=pair")  # its blocks of two are not in the space
     genomes = found.warm_start.genomes(found.space)

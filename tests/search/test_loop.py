@@ -302,7 +302,7 @@ def test_no_generation_starts_once_the_time_is_spent() -> None:
             yield trial.completed({"val_loss": 1.0}, seconds=2.0)
 
     result = search(LINE, objective, Random(LINE), Full(1, 5), measures=LOSS, candidates=99, max_seconds=11)
-    assert result.stopped == "11 seconds are spent"
+    assert result.stopped == "11 seconds of trial time are spent, those of jobs side by side added up"
     assert result.candidates == 10
 
 

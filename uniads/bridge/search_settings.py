@@ -41,7 +41,7 @@ class SpaceSettings:
     Attributes:
         name: option of the group ``space``.
         dimensions: values by override key, without the keys that the command line sets.
-        defaults: for each of these keys what it is where no candidate sets it; None where it is an option's place.
+        defaults: for each of these keys what it is, or which option is chosen, where no candidate sets it.
         nodes: the kind of knowledge of each node of the distiller that all candidates share.
         ranks: for each transform that the space lists, the ranks that it takes with those that it returns.
         kept: for each of these transforms the ranks of which it leaves every tensor as it is.
@@ -216,12 +216,13 @@ def _space_settings(
     free = {key: values for key, values in raw.items() if not _is_set(key, fixed, shared.hydra.runtime.choices)}
     check_genes(free, cfg.space.base, shared)
     dimensions = {key: _list_values(key, values, loader) for key, values in free.items()}
-    distiller = str(shared.hydra.runtime.choices.distiller)
+    choices = shared.hydra.runtime.choices
+    distiller = str(choices.distiller)
     transforms = _make_transforms(dimensions, loader)
     return SpaceSettings(
         name=str(HydraConfig.get().runtime.choices["space"]),
         dimensions=dimensions,
-        defaults={key: None if "@" in key else OmegaConf.select(shared, key) for key in dimensions},
+        defaults={key: choices.get(key) if "@" in key else OmegaConf.select(shared, key) for key in dimensions},
         nodes={str(k): v.source for k, v in shared.distiller.items() if isinstance(v, DictConfig) and "source" in v},
         ranks={name: transform.ranks for name, transform in transforms.items()},
         kept={name: [rank for rank in each.ranks if each.keeps(rank)] for name, each in transforms.items()},

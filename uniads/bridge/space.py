@@ -39,13 +39,15 @@ def build_space(settings: SearchSettings, students: Students, warm_start: WarmSt
             raise UserError(f"space.dimensions lists no value that {key!r} can take; add one, or remove the key")
         dimensions[key] = legal
 
+    weight_keys = [f"distiller.{name}.weight" for name in space.nodes]
+    plain = _find_plain_values(dimensions)
+
     def repair(point: Point) -> Point:
         for rule in rules:
             point = rule.repair(point, dimensions)
-        return point | plain if all(point.get(key) == 0 for key in weights) else point
+        is_plain = bool(weight_keys) and all(point.get(key) == 0 for key in weight_keys)
+        return point | plain if is_plain else point
 
-    weights = [f"distiller.{name}.weight" for name in space.nodes]
-    plain = _learn_plainly(dimensions) if weights else {}
     switches = [*warm_start.switches(dimensions), *(s for rule in rules for s in rule.switches(dimensions))]
     limit = _find_limit(settings, students)
     admits = _build_cap(limit, students)
@@ -57,8 +59,8 @@ def build_space(settings: SearchSettings, students: Students, warm_start: WarmSt
     return built
 
 
-def _learn_plainly(dimensions: Mapping[str, Sequence[Value]]) -> Point:
-    """What stands in a candidate that no term of any node teaches.
+def _find_plain_values(dimensions: Mapping[str, Sequence[Value]]) -> Point:
+    """What else is set where the weights of all nodes are 0.
 
     It is the published distiller without a teacher, where the space has it. Where not, its only loss weighs 1.
     """
@@ -71,10 +73,13 @@ def _learn_plainly(dimensions: Mapping[str, Sequence[Value]]) -> Point:
 
 
 def _check_cap(limit: int, space: SearchSpace, students: Students) -> None:
-    """Refuse a cap under which there is no student; the first ``LOOKED_AT`` of the space are looked at, smallest first.
+    """Refuse a cap under which there is no student.
+
+    The first ``LOOKED_AT`` of the space are looked at, the last gene changing fastest. If all of them are too large and
+    there are more, the search will find out.
 
     Raises:
-        UserError: there is none.
+        UserError: every student of the space is too large.
     """
     genes = [range(len(d.values)) if is_of_student(d.key) else range(1) for d in space.dimensions]
     sizes = []

@@ -1,9 +1,10 @@
 """Published distillers as the first candidates of a search: ``search.warm_start=[kd,at,sp,dist]``.
 
-Few of them are points of a space of nodes: AT sums over taps, SP weighs 3000. Nothing is rounded. The space gets one
-more gene, ``distiller``: the distiller whose nodes are searched, or a published one as its file has it. While it names
-a published one, the genes of the nodes are idle. Random draws leave the gene alone, so that the rest of the space is
-searched as without it. A published distiller spreads by crossover where it is good, and mutation may draw one.
+Few of them are points of a space of nodes: AT sums over taps, SP weighs 3000. They are taken as their files have them;
+of all other genes they have the pair's own value, or the nearest that the space lists. The space gets one more gene,
+``distiller``: the distiller whose nodes are searched, or a published one. While it names a published one, the genes of
+the nodes are idle. Random draws leave the gene alone, so that the rest of the space is searched as without it. A
+published distiller spreads by crossover where it is good, and mutation may draw one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from math import log
 from typing import Any
 
+from uniads.bridge.student import is_of_student
 from uniads.error import UserError
 from uniads.search.space import Genome, Point, SearchSpace, Switch, Value
 
@@ -24,7 +26,7 @@ class WarmStart:
     Attributes:
         base: the distiller that all other candidates have.
         names: the published ones, in the order of their trials. Without any, the space gets no further gene.
-        defaults: for each key of the space what it is where no candidate sets it.
+        defaults: for each key of the space what it is, or which option is chosen, where no candidate sets it.
     """
 
     base: str
@@ -41,27 +43,29 @@ class WarmStart:
         Args:
             values: what each key of the space may be.
         """
-        genes = tuple(key for key in values if key.rpartition("@")[2].startswith(f"{KEY}."))
+        genes = tuple(key for key in values if _is_of_distiller(key))
         published = tuple(name for name in self.names if name != self.base)
         return [Switch(KEY, published, genes)] if published and genes else []
 
     def genomes(self, space: SearchSpace) -> list[Genome]:
         """The candidates to begin with: each distiller, with all else as the configuration has it.
 
-        The nearest stands for a number that the space does not list; the nearest below where that student is too large.
+        The nearest stands for a number that the space does not list. Where that student is too large, the next smaller
+        values stand for the student's numbers.
 
         Raises:
-            UserError: the student of the configuration may not be trained in this space.
+            UserError: even that student may not be trained in this space.
         """
         return [space.genome({**self._own_point(space), KEY: name}) for name in self.names]
 
     def _own_point(self, space: SearchSpace) -> Point:
         """All but the distiller as the configuration has it, or as near to it as may be trained."""
         dimensions = [dimension for dimension in space.dimensions if dimension.key != KEY]
-        for pick in (nearest, nearest_below):
-            point = {d.key: d.values[0] if "@" in d.key else pick(self.defaults[d.key], d.values) for d in dimensions}
-            if space.admits(space.genome({**point, KEY: self.names[0]})):
-                return point
+        point = {d.key: nearest(self.defaults[d.key], d.values) for d in dimensions}
+        smaller = {d.key: nearest_below(self.defaults[d.key], d.values) for d in dimensions if is_of_student(d.key)}
+        for tried in (point, point | smaller):
+            if space.admits(space.genome({**tried, KEY: self.names[0]})):
+                return tried
         raise UserError(
             "search.warm_start begins with the pair's own student, which has more parameters than "
             "search.max_params allows; raise it, or leave warm_start empty"
@@ -74,10 +78,14 @@ class WarmStart:
         moved = []
         for key, value in self._own_point(space).items():
             own = self.defaults[key]
-            if key.startswith("student.") and own is not None and own != value:
+            if not _is_of_distiller(key) and own is not None and own != value:
                 moved.append(f"{key}={own} can't be trained here, {value} is the nearest")
         note = f"; {'; '.join(moved)}" if moved else ""
         return [f"start    {', '.join(self.names)}: as published, with the pair's own student{note}"]
+
+
+def _is_of_distiller(key: str) -> bool:
+    return key.rpartition("@")[2].startswith(f"{KEY}.")
 
 
 def nearest(value: Any, values: Sequence[Value]) -> Value:

@@ -17,10 +17,10 @@ STEPS = 20
 class Balance(nn.Module):
     """One factor a term: f = g_task / g_term, so that f * term moves the student as much as the cross-entropy does.
 
-    g is the sum, over the first ``STEPS`` training steps, of the norm of a loss's gradient with respect to the last
-    feature map of the student that both losses depend on; of logits alone, with respect to these. While it is measured
-    a step uses the factors of all steps until then, its own included. Then they are frozen, saved with the distiller,
-    and the same to the end. A term without any gradient gets the factor 0.
+    g = sum over the first ``STEPS`` training steps of ||d loss / d x||_2, where x is the first of the student's last
+    feature map, those before it, its embedding and its logits on which both losses depend. While it is measured a step
+    uses the factors of all steps until then, its own included. Then they are frozen, saved with the distiller, and the
+    same to the end. A term without any gradient gets the factor 0.
 
     Sources: gradient norms say how much a loss counts, Chen et al., arXiv:1711.02257, who train weights by them where
     they are measured once here; gradients of one norm in distillation, doi:10.3772/j.issn.1002-0470.2023.12.005.
@@ -29,14 +29,14 @@ class Balance(nn.Module):
         names: of the terms.
     """
 
-    task: Tensor
-    terms: Tensor
+    task_norms: Tensor  # g_task and g_term so far, one number a term
+    term_norms: Tensor
 
     def __init__(self, names: Sequence[str]) -> None:
         super().__init__()
         self.names, self.steps = tuple(names), 0
-        self.register_buffer("task", torch.zeros(len(self.names)))
-        self.register_buffer("terms", torch.zeros(len(self.names)))
+        self.register_buffer("task_norms", torch.zeros(len(self.names)))
+        self.register_buffer("term_norms", torch.zeros(len(self.names)))
 
     @property
     def settled(self) -> bool:
@@ -46,8 +46,8 @@ class Balance(nn.Module):
     def factors(self) -> Tensor:
         """The factors, in the order of the names; 1 before anything was measured."""
         if self.steps == 0:
-            return torch.ones_like(self.terms)
-        return torch.where(self.terms > 0, self.task / self.terms, torch.zeros_like(self.terms))
+            return torch.ones_like(self.term_norms)
+        return torch.where(self.term_norms > 0, self.task_norms / self.term_norms, torch.zeros_like(self.term_norms))
 
     def measure(self, task: Tensor, terms: Mapping[str, Tensor], student: Knowledge) -> None:
         """Measure one step.
@@ -71,8 +71,8 @@ class Balance(nn.Module):
                 if index not in known:
                     known[index] = _find_gradient(task, place)
                 if (other := known[index]) is not None:
-                    self.task[number] += other.norm()
-                    self.terms[number] += own.norm()
+                    self.task_norms[number] += other.norm()
+                    self.term_norms[number] += own.norm()
                     met = True
                     break
             if not met:

@@ -14,17 +14,18 @@ from uniads.data.loader import Loader
 IMAGES = 512
 """Training images that statistics are estimated on, as far as there are so many.
 
-ResNet-20 after one epoch of digits, five seeds: validation loss 0.84 to 7.0 with running statistics, 0.62 to 1.04 with
-those of 512 images, 0.62 to 1.05 with those of all 1,293. Each judgement costs a forward pass of so many images.
+ResNet-20 after one epoch of digits, five seeds: validation loss 0.84 to 7.0 nats with running statistics, 0.62 to 1.04
+nats with those of 512 images, 0.62 to 1.05 with those of all 1,293. Each judgement costs a forward pass of so many.
 """
 
 
 def estimate_statistics(network: nn.Module, loader: Loader) -> None:
     """Replace the running mean and variance of each batch norm by the plain average over batches of training images.
 
-    Running statistics forget with a factor of 0.9 a step, and so mix those of weights that are no more: after the
-    first epochs of a training a network is much better than it looks. The average is over the batches that hold the
-    first ``IMAGES`` images of the first epoch. Nothing else of the network and no random number of the process changes.
+    Running statistics keep a share of 1 - momentum, mostly 0.9, a step, and so mix those of weights that are no more:
+    after the first epochs of a training a network is much better than it looks. The average is over the batches that
+    hold the first ``IMAGES`` images of the first epoch, to which the loader is set. Batch norm counts these batches
+    anew; no weight and no random number of the process changes.
 
     Source: Ioffe and Szegedy, arXiv:1502.03167, algorithm 2; Wu and Johnson, arXiv:2105.07576, section 3.
 
@@ -35,7 +36,7 @@ def estimate_statistics(network: nn.Module, loader: Loader) -> None:
     weight = next(network.parameters(), torch.empty(0))
     loader.set_epoch(0)
     batches = islice(loader, ceil(IMAGES / loader.batch_size))
-    # Dropout draws.
+    # The network is in training mode, in which dropout draws random numbers.
     with torch.random.fork_rng([weight.device] if weight.device.type == "cuda" else []):
         update_bn((batch.image.to(weight.device, weight.dtype) for batch in batches), network)
 

@@ -71,7 +71,8 @@ class Result:
     def best(self) -> Trial | None:
         """The trial of the front with the lowest first measure among those within every target.
 
-        If no trial is within every target, it is the one that exceeds the targets least.
+        If no trial is within every target, it is the one that exceeds the targets least: by the smallest sum of
+        max(number / target - 1, 0) over the measures with a target.
         """
 
         def excess(trial: Trial) -> float:
@@ -165,7 +166,8 @@ def search(
         All trials, the front and the reason for stopping. Ctrl-C ends the search early and returns what is recorded.
 
     Raises:
-        UserError: there is no measure, or fewer than one candidate is allowed.
+        UserError: there is no measure, or fewer than one candidate is allowed, or the objective answers another trial
+            than it was given.
     """
     if candidates < 1 or not measures:
         raise UserError(f"a search needs at least one candidate and one measure, got {candidates} and {len(measures)}")
@@ -192,7 +194,7 @@ def _run(
             spent = state.result().epochs_spent
             return f"{spent:g} of search.max_epochs={state.max_epochs:g} epochs are spent, too many for another trial"
         if max_seconds is not None and sum(trial.seconds for trial in state.trials) >= max_seconds:
-            return f"{max_seconds:g} seconds are spent"
+            return f"{max_seconds:g} seconds of trial time are spent, those of jobs side by side added up"
         # Ask for a whole generation even if fewer candidates are left: a resumed search may allow more candidates, and
         # must then be given the same genomes.
         genomes = algorithm.ask(
@@ -224,12 +226,12 @@ def _run_generation(state: _State, generation: int, genomes: Sequence[Genome]) -
         state.named += 1
     last: dict[str, Trial] = {}
     start = 0
-    fit: Sequence[Trial] = ()
+    completed: Sequence[Trial] = ()
     for position, rung in enumerate(state.schedule.generation(generation)):
         affordable = state.count_affordable(rung.epochs - start)
         if last:
             quota = rung.quota if affordable is None else min(rung.quota, affordable)
-            kept = {trial.candidate for trial in pareto.best(fit, quota)}
+            kept = {trial.candidate for trial in pareto.best(completed, quota)}
             # A resumed candidate keeps the overrides and the seed of its record: older versions spelled idle genes too.
             climbing = [
                 replace(trial, overrides=last[trial.candidate].overrides, seed=last[trial.candidate].seed)
@@ -244,7 +246,7 @@ def _run_generation(state: _State, generation: int, genomes: Sequence[Genome]) -
             ended = list(_run_rung(state, generation, position, batch))
             last |= {trial.candidate: trial for trial in ended}
             state.watcher.finish(generation, position, ended, state.result())
-            fit = [trial for trial in ended if trial.status is Status.COMPLETED]
+            completed = [trial for trial in ended if trial.status is Status.COMPLETED]
     return list(last.values())
 
 

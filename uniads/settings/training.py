@@ -37,7 +37,8 @@ class TrainingSettings:
         stop_epoch: where the training ends, above 0 and at most ``schedule_epochs``.
         test: whether the test set is read at the end.
         trial: whether it is a search's: quiet, validated once at the end, never tested.
-        chance: a student above chance · ln(classes) after its first epoch is stopped; None: never.
+        chance: a student whose mean cross-entropy in the last quarter of its first epoch is above chance · ln(classes)
+            nats is stopped; None: never.
         compile: how the student is compiled.
         threads: CPU threads of torch; None: torch's own choice.
         memory_format: of all networks: ``auto``, ``channels_last`` or ``contiguous``.
