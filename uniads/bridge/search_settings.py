@@ -84,6 +84,7 @@ class SearchSettings:
         max_epochs: after which the search stops; None for no limit.
         max_seconds: likewise.
         max_failures: share of a generation, 0 to 1, above which the search stops.
+        confirm: so many contenders are trained again in the end; 0 in a replay, which knows no second trainings.
         seed: of the search.
         objective: ``train``, or ``replay`` for a recorded ledger.
         ledger: the ledger to replay.
@@ -115,6 +116,7 @@ class SearchSettings:
     max_epochs: float | None
     max_seconds: float | None
     max_failures: float
+    confirm: int
     seed: int
     objective: str
     ledger: Path | None
@@ -125,6 +127,16 @@ class SearchSettings:
     directory: Path
     facts: Mapping[str, Any]
     config: Mapping[str, Any]
+
+    @property
+    def cost(self) -> int:
+        """Epochs that the search costs at most."""
+        return self.schedule.cost(self.candidates) + self.confirm_cost
+
+    @property
+    def confirm_cost(self) -> int:
+        """Of these, for second trainings."""
+        return self.confirm * self.schedule.rungs[-1].epochs if self.confirm > 1 else 0
 
     def __post_init__(self) -> None:
         for name in ("candidates", "max_epochs", "max_seconds"):
@@ -176,6 +188,7 @@ def search_settings(cfg: DictConfig, loader: ConfigLoader) -> SearchSettings:
         max_epochs=search.max_epochs,
         max_seconds=search.max_seconds,
         max_failures=search.max_failures,
+        confirm=search.confirm if search.objective == "train" else 0,
         seed=search.seed,
         objective=search.objective,
         ledger=None if search.ledger is None else Path(search.ledger),

@@ -23,13 +23,15 @@ def introduce(setup: Setup, console: Console) -> None:
     settings, training = setup.settings, setup.settings.training
     if training.threads is not None:
         torch.set_num_threads(training.threads)
-    budget, schedule = settings.candidates, settings.schedule
+    again = (
+        f", {settings.confirm_cost} of them to train the best {settings.confirm} again" if settings.confirm_cost else ""
+    )
     genes = len(setup.space.dimensions)
     lines = [
         *describe_data(setup.data, training.recipe.batch_size),
         f"pair     {training.pair}: the target is {setup.target:,} parameters, those of the pair's own student",
         f"space    {settings.space.name}: {genes} genes, {setup.space.size:.3g} combinations",
-        f"budget   {budget} candidates, {_describe_rungs(settings)}, at most {schedule.cost(budget):,} epochs in all",
+        f"budget   {settings.candidates} candidates, {_describe_rungs(settings)}, at most {settings.cost:,} epochs in all{again}",
         *setup.warm_start.lines(setup.space),
         describe_logging(training.logger),
     ]

@@ -22,11 +22,7 @@ def plan_search(setup: Setup) -> list[str]:
         sum(getattr(cost, name) for cost in costs) / max(len(costs), 1)
         for name in ("seconds", "teacher_seconds", "teacher_bytes", "checkpoint_bytes")
     )
-    epochs, top, jobs = (
-        settings.schedule.cost(settings.candidates),
-        settings.schedule.rungs[-1].epochs,
-        setup.launch.jobs,
-    )
+    epochs, top, jobs = settings.cost, settings.schedule.rungs[-1].epochs, setup.launch.jobs
     work = f"{settings.candidates} candidates, {epochs:,} epochs at most, {jobs} trained at a time"
     # What the teacher says of an epoch is computed once for all candidates.
     search = Step("search", work, epochs * seconds / jobs + top * teacher_seconds)

@@ -20,6 +20,7 @@ from uniads.report.search.pareto import draw_pareto_figure
 from uniads.report.search.summary import Summary
 from uniads.search import INTERRUPTED, Result, Trial, fidelity
 from uniads.search.account import Account
+from uniads.search.confirm import describe_repeats
 from uniads.terminal import table
 from uniads.terminal.chance import warn_of_chance
 from uniads.terminal.console import print_lines
@@ -46,12 +47,13 @@ def report(setup: Setup, result: Result, console: Console) -> None:
     if result.best:
         acc1, images = result.best.outcome.get("val_acc1"), len(setup.data.val(1).index)
         warning = warn_of_chance("even the best candidate", acc1, setup.data.num_classes, images)
-        print_lines(console, [table.explain_marks(result), *warning])
+        again = describe_repeats(result.trials, result.measures[0].name)
+        print_lines(console, [table.explain_marks(result), *again, *warning])
     if result.trials and (weak := _describe_weak_teacher(directory)):
         print_lines(console, [f"warning: {weak}"])
     print_lines(console, fidelity.report(settings.schedule, result.trials))
     if result.best:
-        promise = _describe_promise(settings, result.best)
+        promise = _describe_promise(settings, result)
         print_lines(console, [f"train {result.best.candidate} {promise}:", command(result.best)])
         (directory / "best.sh").write_text(command(result.best) + "\n")
     if settings.report and result.trials:
@@ -68,10 +70,14 @@ def _describe_weak_teacher(directory: Path) -> str:
     return describe_weak_teacher(account, Summary.read(directory).teacher_val_acc1)
 
 
-def _describe_promise(settings: SearchSettings, best: Trial) -> str:
+def _describe_promise(settings: SearchSettings, result: Result) -> str:
     """What the best candidate's command gives, beside the numbers that the search has."""
+    best = result.best
+    assert best is not None
     if settings.ledger is None:
-        return "again, to the same validation loss"
+        first = next(trial for trial in result.trials if trial.slot == best.slot)
+        same = first.values == best.values
+        return "again, to the same validation loss" if same else f"again, to its first loss, {first.values[0]:.4f}"
     return f"in truth: {'a surrogate made its numbers up' if is_predicted(best) else 'its numbers were replayed'}"
 
 

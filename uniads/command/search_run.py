@@ -84,7 +84,7 @@ class _Watchers(Watcher):
 def run_search(setup: Setup, ledger: Ledger, wandb_run: SearchRun, console: Console) -> Result:
     """Search with the ledger in the run directory; what it holds already is not trained again."""
     settings = setup.settings
-    progress = ProgressWatcher(console, settings.schedule, settings.candidates, setup.launch.directory)
+    progress = ProgressWatcher(console, settings.schedule, settings.cost, setup.launch.directory)
     with listening(lambda text: print_lines(console, [text])), progress.live():
         return search(
             setup.space,
@@ -96,6 +96,7 @@ def run_search(setup: Setup, ledger: Ledger, wandb_run: SearchRun, console: Cons
             max_epochs=settings.max_epochs,
             max_seconds=settings.max_seconds,
             max_failures=settings.max_failures,
+            confirm=settings.confirm,
             rejection=settings.rejection,
             shrinkage=settings.shrinkage,
             ledger=ledger,

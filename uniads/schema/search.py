@@ -7,6 +7,7 @@ from typing_extensions import Self
 
 from uniads.schema.kinds import (
     Count,
+    Length,
     OptionalAbove0,
     OptionalFile,
     OptionalShare,
@@ -82,6 +83,7 @@ class Search(Section):
     max_epochs: OptionalAbove0
     max_seconds: OptionalAbove0
     max_failures: Share
+    confirm: Length
     force: Switch
     rejection: Rejection
     shrinkage: Shrinkage

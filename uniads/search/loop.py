@@ -7,6 +7,7 @@ from math import isfinite
 from uniads.error import UserError
 from uniads.search import pareto
 from uniads.search.algorithm.base import Algorithm
+from uniads.search.confirm import merge_repeats
 from uniads.search.ledger import Ledger
 from uniads.search.objective import Measure, Objective
 from uniads.search.rejection import Rejection
@@ -53,9 +54,14 @@ class Result:
     stopped: str = ""
     weights: tuple[Weights, ...] = ()
 
+    @property
+    def first(self) -> list[Trial]:
+        """The trials of first trainings: all but those that were trained again in the end."""
+        return [trial for trial in self.trials if not trial.repeats]
+
     def at(self, rung: int) -> list[Trial]:
-        """Completed trials of a rung."""
-        return [trial for trial in self.trials if trial.rung == rung and trial.status is Status.COMPLETED]
+        """Completed trials of a rung, one a candidate; see ``merge_repeats`` for those that were trained twice."""
+        return merge_repeats([trial for trial in self.trials if trial.rung == rung])
 
     @property
     def front(self) -> list[Trial]:
@@ -74,12 +80,16 @@ class Result:
         If no trial is within every target, it is the one that exceeds the targets least: by the smallest sum of
         max(number / target - 1, 0) over the measures with a target.
         """
+        return min(self.front, key=self._preference, default=None)
 
-        def excess(trial: Trial) -> float:
-            over = (m.number(trial.outcome) / m.target - 1 for m in self.measures if m.target is not None)
-            return sum(max(value, 0.0) for value in over)
+    def contenders(self, count: int) -> list[Trial]:
+        """The candidates of the highest rung that would be chosen first, by their first trainings alone."""
+        completed = [trial for trial in self.first if trial.rung == self.top and trial.status is Status.COMPLETED]
+        return sorted(completed, key=lambda trial: (self._preference(trial), trial.genome))[:count]
 
-        return min(self.front, key=lambda trial: (excess(trial), trial.values), default=None)
+    def _preference(self, trial: Trial) -> tuple[float, tuple[float, ...]]:
+        over = (m.number(trial.outcome) / m.target - 1 for m in self.measures if m.target is not None)
+        return sum(max(value, 0.0) for value in over), trial.values
 
     @property
     def hypervolume(self) -> float:
@@ -94,7 +104,7 @@ class Result:
     @property
     def candidates(self) -> int:
         """Candidates that were evaluated."""
-        return len({trial.candidate for trial in self.trials})
+        return len({trial.candidate for trial in self.first})
 
 
 @dataclass
@@ -135,6 +145,7 @@ def search(
     max_epochs: float | None = None,
     max_seconds: float | None = None,
     max_failures: float = 0.5,
+    confirm: int = 0,
     rejection: Rejection | None = None,
     shrinkage: Shrinkage | None = None,
     ledger: Ledger | None = None,
@@ -156,6 +167,8 @@ def search(
         max_epochs: spend no more. Where a batch would, only its first trials are evaluated, the best of the rung below.
         max_seconds: start no generation once the trials took so long, in seconds of trial time.
         max_failures: stop when more than this share of a generation's candidates failed, 0 to 1.
+        confirm: so many candidates of the highest rung, those that would be chosen first, are trained to it again at
+            the end, from the beginning and with other weights. The mean of both counts. 0 or 1 for none.
         rejection: rejects outliers; None keeps every finite value.
         shrinkage: lowers the weights of poor values; None keeps them equal.
         ledger: where trials are recorded; None keeps them in memory.
@@ -174,7 +187,9 @@ def search(
     record, observer = ledger or Ledger(), watcher or Watcher()
     state = _State(space, objective, schedule, tuple(measures), record, rejection, seed, observer, max_epochs)
     try:
-        return state.result(_run(state, algorithm, candidates, max_seconds, max_failures, shrinkage))
+        stopped = _run(state, algorithm, candidates, max_seconds, max_failures, shrinkage)
+        _confirm(state, confirm)
+        return state.result(stopped)
     except KeyboardInterrupt:
         return state.result(INTERRUPTED)
 
@@ -216,6 +231,22 @@ def _run(
     return f"{candidates} candidates are done"
 
 
+def _confirm(state: _State, count: int) -> None:
+    """Train the first contenders again. What was chosen by chance is chosen from, not compared with earlier trials."""
+    result = state.result()
+    contenders = result.contenders(count)
+    if len(contenders) < 2:
+        return
+    again = [trial.again(state.seed) for trial in contenders][: state.count_affordable(contenders[0].epochs)]
+    # A resumed search may have other contenders than before; what is known of those stays known.
+    slots = {trial.slot for trial in again}
+    known = [trial for trial in state.ledger.trials if trial.repeats and trial.slot not in slots]
+    state.trials += known
+    if again:
+        ended = list(_run_rung(state, again[0].generation, result.top, again))
+        state.watcher.finish(again[0].generation, result.top, ended, state.result())
+
+
 def _run_generation(state: _State, generation: int, genomes: Sequence[Genome]) -> list[Trial]:
     """Train new candidates rung by rung. Returns the last trial of each."""
     climbing = []
@@ -252,7 +283,7 @@ def _run_generation(state: _State, generation: int, genomes: Sequence[Genome]) -
 
 def _run_rung(state: _State, generation: int, position: int, batch: Sequence[Trial]) -> Iterator[Trial]:
     """Evaluate a batch, judge each trial by the trials that had ended before the batch, and record it."""
-    earlier = [trial.values[0] for trial in state.result().at(position)]
+    earlier = [] if batch[0].repeats else [trial.values[0] for trial in state.result().at(position)]
     fresh = [trial for trial in batch if state.ledger.find(trial) is None]
     if fresh:
         state.watcher.start(generation, position, fresh)

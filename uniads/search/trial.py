@@ -21,6 +21,10 @@ class Status(str, Enum):
     FAILED = "failed"
 
 
+AGAIN = "-2"
+"""The end of a candidate's name in its second training."""
+
+
 def trial_seed(overrides: Sequence[str], seed: int) -> int:
     """The seed of a candidate's weights: a hash of its overrides and the search's seed, the same at every rung."""
     digest = sha256("\n".join([str(seed), *overrides]).encode()).digest()
@@ -32,7 +36,7 @@ class Trial:
     """A candidate at a rung.
 
     Attributes:
-        candidate: the candidate's name; the first one is ``c0000``.
+        candidate: the candidate's name; the first one is ``c0000``, and its second training ``c0000-2``.
         genome: indices into the space.
         overrides: the genome as Hydra overrides.
         generation: number of its generation, from 0.
@@ -80,6 +84,20 @@ class Trial:
         plain = {name: int(value) if isinstance(value, Integral) else float(value) for name, value in outcome.items()}
         ended = replace(self, status=status, reason=reason, outcome=plain, seconds=seconds)
         return replace(ended, flops=ended.epochs_spent * plain.get("epoch_flops", 0.0))
+
+    def again(self, seed: int) -> Self:
+        """This candidate's second training to the same rung: from the beginning, with other weights.
+
+        Args:
+            seed: of the search.
+        """
+        name, other = f"{self.candidate}{AGAIN}", trial_seed([*self.overrides, AGAIN], seed)
+        return type(self)(name, self.genome, self.overrides, self.generation, self.rung, self.epochs, other)
+
+    @property
+    def repeats(self) -> str:
+        """The candidate of which this is the second training; empty for a first one."""
+        return self.candidate.removesuffix(AGAIN) if self.candidate.endswith(AGAIN) else ""
 
     @property
     def slot(self) -> tuple[str, int]:

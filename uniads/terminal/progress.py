@@ -22,17 +22,17 @@ class ProgressWatcher(Watcher):
     Args:
         console: where to print.
         schedule: the rungs.
-        candidates: how many candidates the search may ask for.
+        cost: epochs that the search may take.
         directory: where jobs leave their answers; a launcher returns only when a whole batch is done.
     """
 
-    def __init__(self, console: Console, schedule: Schedule, candidates: int, directory: Path) -> None:
+    def __init__(self, console: Console, schedule: Schedule, cost: int, directory: Path) -> None:
         self.console, self.schedule, self.directory = console, schedule, directory
         self.bar = Progress(
             TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TextColumn("epochs"),
             TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), console=console, transient=True,
         )  # fmt: skip
-        self.task = self.bar.add_task("search", total=schedule.cost(candidates))
+        self.task = self.bar.add_task("search", total=cost)
         self._done = 0.0
         self._batch: Sequence[Trial] = ()
         self._stop = Event()
@@ -51,7 +51,10 @@ class ProgressWatcher(Watcher):
 
     def start(self, generation: int, rung: int, trials: Sequence[Trial]) -> None:
         self._batch = trials
-        self.bar.update(self.task, description=f"generation {generation + 1}, rung {rung + 1}")
+        again = trials[0].repeats
+        self.bar.update(
+            self.task, description=f"{'again' if again else f'generation {generation + 1}'}, rung {rung + 1}"
+        )
 
     def finish(self, generation: int, rung: int, trials: Sequence[Trial], result: Result) -> None:
         self._batch = ()
@@ -60,8 +63,9 @@ class ProgressWatcher(Watcher):
         failed = sum(trial.status is Status.FAILED for trial in trials)
         losses = [trial.values[0] for trial in trials if trial.status is Status.COMPLETED]
         best = f"{min(losses):.4f}" if losses else "none"
+        which = "again       " if trials[0].repeats else f"generation {generation + 1}"
         line = (
-            f"generation {generation + 1}  rung {rung + 1}/{len(self.schedule.rungs)}  "
+            f"{which}  rung {rung + 1}/{len(self.schedule.rungs)}  "
             f"{trials[0].epochs:>3} epochs  {len(trials):>3} candidates  best loss {best}  "
             f"rejected {rejected}  failed {failed}"
         )

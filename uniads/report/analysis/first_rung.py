@@ -16,7 +16,7 @@ def rank_first_rung(account: Account) -> tuple[list[Trial], Floats]:
     Rejected candidates share one rank behind all that completed the rung. Failed ones have no loss and are left out.
     Ranks are used because a few losses that nearly diverge would outweigh all differences between the others.
     """
-    trials = [trial for trial in account.result.trials if trial.rung == 0 and trial.status is not Status.FAILED]
+    trials = [trial for trial in account.result.first if trial.rung == 0 and trial.status is not Status.FAILED]
     losses = [trial.values[0] if trial.status is Status.COMPLETED else np.inf for trial in trials]
     ranks = stats.rankdata(losses) - 1
     return trials, np.asarray(ranks / max(len(trials) - 1, 1), dtype=float)

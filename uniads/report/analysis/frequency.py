@@ -38,7 +38,7 @@ class Tally:
 
 def count_values(account: Account) -> list[Tally]:
     """The counts of every value of the space, also of those never tried; a gene without effect is not counted."""
-    trials = account.result.trials
+    trials = account.result.first
     genomes = {trial.candidate: account.space.effective_genome(trial.genome) for trial in trials}
     groups = (
         genomes,

@@ -80,7 +80,7 @@ def write_guidance(account: Account, importances: Sequence[Importance], tallies:
 
 def _describe_rejections(account: Account) -> Iterator[str]:
     for status in (Status.REJECTED, Status.FAILED):
-        ended = [trial for trial in account.result.trials if trial.status is status]
+        ended = [trial for trial in account.result.first if trial.status is status]
         if ended:
             # Reasons differ in their numbers only.
             reasons = Counter(re.sub(r"-?\d[\d.e+-]*", "…", trial.reason) for trial in ended)

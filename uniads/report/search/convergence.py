@@ -38,7 +38,7 @@ def _trace(result: Result) -> Iterator[Progress]:
     candidates: set[str] = set()
     for position, trial in enumerate(result.trials):
         epochs += trial.epochs_spent
-        candidates.add(trial.candidate)
+        candidates.add(trial.repeats or trial.candidate)
         if trial.rung == result.top and trial.status is Status.COMPLETED:
             so_far = replace(result, trials=result.trials[: position + 1])
             yield Progress(len(candidates), epochs, min(t.values[0] for t in so_far.front), so_far.hypervolume)

@@ -66,10 +66,10 @@ class Cost:
             full: epochs of the full recipe.
             final: the final training; None when there was none.
         """
-        last = {trial.candidate: trial for trial in sorted(result.trials, key=lambda trial: trial.rung)}
-        each = {name: _find_epoch_flops(t for t in result.trials if t.candidate == name) for name in last}
+        last = {trial.candidate: trial for trial in sorted(result.first, key=lambda trial: trial.rung)}
+        each = {name: _find_epoch_flops(t for t in result.first if t.candidate == name) for name in last}
         trained = dict.fromkeys(last, 0.0)
-        for trial in result.trials:
+        for trial in result.first:
             trained[trial.candidate] += trial.epochs_spent
 
         def add_up(epochs: Callable[[Trial], float], *statuses: Status) -> Amount:

@@ -11,6 +11,7 @@ from uniads.report.search.baseline import describe_weak_teacher, find_baselines,
 from uniads.report.search.candidate import show_number
 from uniads.report.search.summary import Summary
 from uniads.search.account import Account
+from uniads.search.confirm import describe_repeats
 from uniads.search.trial import Trial
 from uniads.terminal.chance import is_at_chance
 from uniads.terminal.text import shorten_text
@@ -91,6 +92,8 @@ def _describe_outcome(account: Account) -> Iterator[Row]:
     best = account.result.best
     if best is not None:
         yield "best candidate", _describe_trial(account, best)
+        for line in describe_repeats(account.result.trials, account.result.measures[0].name):
+            yield "trained again", line[9:]
     final = read_final(account.file.parent)
     if "test_acc1_last" in final:
         epochs, params = final.get("epochs", 0.0), final.get("params", 0.0)

@@ -26,7 +26,7 @@ class Record:
             comparison: a loss counts up to the median of the candidates that completed the highest rung, a size up to
             twice its target.
         rungs: epochs at which candidates completed, rising.
-        trials: all recorded ones.
+        trials: all recorded ones but second trainings.
     """
 
     space: SearchSpace
@@ -44,7 +44,7 @@ class Record:
         """
         account = Account.of(path)
         result = account.result
-        completed = [trial for trial in result.trials if trial.status is Status.COMPLETED]
+        completed = [trial for trial in result.first if trial.status is Status.COMPLETED]
         if not completed:
             raise UserError(f"{path} holds no completed trial, so it can answer nothing")
         rungs = tuple(sorted({trial.epochs for trial in completed}))
@@ -53,7 +53,7 @@ class Record:
             replace(measure, reference=1.0 if measure.target else median(trial.values[position] for trial in top))
             for position, measure in enumerate(result.measures)
         )
-        return cls(account.space, measures, rungs, result.trials)
+        return cls(account.space, measures, rungs, tuple(result.first))
 
     @property
     def names(self) -> tuple[str, ...]:
