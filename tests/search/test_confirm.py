@@ -135,7 +135,9 @@ def test_what_is_known_of_earlier_contenders_stays_known(tmp_path: Path) -> None
 
     before, after = (go_on(candidates) for candidates in (10, 20))
     assert {t.slot for t in before.trials if t.repeats} <= {t.slot for t in after.trials if t.repeats}
-    assert set(after.contenders(3)) <= {t for t in after.first if t.candidate in {r.repeats for r in after.trials}}
+    again = {trial.repeats for trial in after.trials}
+    assert {trial.candidate for trial in after.contenders(3)} <= again
+    assert {trial.candidate for trial in before.contenders(3)} <= again
 
 
 def test_a_candidate_beyond_a_target_contends_last() -> None:

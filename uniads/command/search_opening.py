@@ -23,15 +23,12 @@ def introduce(setup: Setup, console: Console) -> None:
     settings, training = setup.settings, setup.settings.training
     if training.threads is not None:
         torch.set_num_threads(training.threads)
-    again = (
-        f", {settings.confirm_cost} of them to train the best {settings.confirm} again" if settings.confirm_cost else ""
-    )
     genes = len(setup.space.dimensions)
     lines = [
         *describe_data(setup.data, training.recipe.batch_size),
         f"pair     {training.pair}: the target is {setup.target:,} parameters, those of the pair's own student",
         f"space    {settings.space.name}: {genes} genes, {setup.space.size:.3g} combinations",
-        f"budget   {settings.candidates} candidates, {_describe_rungs(settings)}, at most {settings.cost:,} epochs in all{again}",
+        f"budget   {settings.candidates} candidates, {_describe_rungs(settings)}, {_describe_cost(settings)}",
         *setup.warm_start.lines(setup.space),
         describe_logging(training.logger),
     ]
@@ -52,6 +49,13 @@ def _describe_rungs(settings: SearchSettings) -> str:
     )
     lowered = f" (lowered from {configured} to the recipe's epochs)" if rungs != configured else ""
     return f"rungs at {rungs} epochs{lowered}"
+
+
+def _describe_cost(settings: SearchSettings) -> str:
+    cost = f"at most {settings.cost:,} epochs in all"
+    if not settings.confirm_cost:
+        return cost
+    return f"{cost}, {settings.confirm_cost:,} of them to train the best {settings.confirm} again"
 
 
 def get_teacher(setup: Setup, console: Console) -> None:

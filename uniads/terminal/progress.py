@@ -51,10 +51,8 @@ class ProgressWatcher(Watcher):
 
     def start(self, generation: int, rung: int, trials: Sequence[Trial]) -> None:
         self._batch = trials
-        again = trials[0].repeats
-        self.bar.update(
-            self.task, description=f"{'again' if again else f'generation {generation + 1}'}, rung {rung + 1}"
-        )
+        which = "again" if trials[0].repeats else f"generation {generation + 1}"
+        self.bar.update(self.task, description=f"{which}, rung {rung + 1}")
 
     def finish(self, generation: int, rung: int, trials: Sequence[Trial], result: Result) -> None:
         self._batch = ()
