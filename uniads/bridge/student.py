@@ -5,15 +5,23 @@ from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 
 from uniads.error import unknown
 from uniads.model.base import Network, count_params
+from uniads.search.replay.forest import Polynomial
 from uniads.search.space import Point, Value
 from uniads.settings.blueprint import Blueprint
 
 PLACE = "student"
 OPTION = "model@student"
+Part = tuple[tuple[str, Value], ...]
+"""What a point says of the student."""
+
+
+LOOKS = (60, 250, 1_000)
+"""Numbers of counted students after which a rule for their parameters is looked for."""
 
 
 class Students:
@@ -29,7 +37,8 @@ class Students:
         self, student: Blueprint[Network], models: Mapping[str, Mapping[str, Any]], shape: Mapping[str, int]
     ) -> None:
         self.student, self.models, self.shape = student, models, shape
-        self._params: dict[tuple[tuple[str, Value], ...], int] = {}
+        self._params: dict[Part, int] = {}
+        self._rule: Polynomial | None = None
 
     def build(self, point: Point) -> Network:
         """The student that a point describes, with fresh weights.
@@ -51,6 +60,25 @@ class Students:
                 self._params[part] = count_params(self.build(point))
         return self._params[part]
 
+    def estimate(self, point: Point) -> int:
+        """The same number, for many students at once.
+
+        It is counted until a polynomial in depths and width is found that is exact for all that were counted; students
+        of another kind are always counted.
+
+        Args:
+            point: as for ``count``.
+        """
+        part = _student_part(point)
+        if part in self._params:
+            return self._params[part]
+        if self._rule is None:
+            number = self.count(point)
+            if len(self._params) in LOOKS:
+                self._rule = _find_rule(self._params)
+            return number
+        return round(float(self._rule.predict(np.array([_list_numbers(part)]))[0]))
+
     def build_other(self, model: Blueprint[Network]) -> Network:
         """Another network of the same shape, such as the teacher's, with fresh weights."""
         return model(**self.shape)
@@ -61,8 +89,20 @@ class Students:
             return count_params(self.build_other(model))
 
 
-def _student_part(point: Point) -> tuple[tuple[str, Value], ...]:
+def _student_part(point: Point) -> Part:
     return tuple(item for item in point.items() if is_of_student(item[0]))
+
+
+def _list_numbers(part: Part) -> list[float]:
+    return [float(str(value)) for _, value in part]
+
+
+def _find_rule(params: Mapping[Part, int]) -> Polynomial | None:
+    """A polynomial that is exact; None where there is none."""
+    if any(isinstance(value, bool) or not isinstance(value, int | float) for part in params for _, value in part):
+        return None
+    rule = Polynomial(np.array([_list_numbers(part) for part in params]), np.array([*params.values()], dtype=float))
+    return rule if rule.exact else None
 
 
 def is_of_student(key: str) -> bool:

@@ -4,6 +4,7 @@ import csv
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,13 @@ from joblib import Parallel, delayed
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
+from uniads.bridge.algorithm import build_algorithm
 from uniads.bridge.player import Player, build_player
 from uniads.error import UserError
 from uniads.report.comparison import standing as comparison
 from uniads.report.comparison.median_curve import draw_median_curve_figure
 from uniads.report.element import figure
-from uniads.search import SearchSpace
+from uniads.search import Genome, SearchSpace
 from uniads.search.replay.contest import Step, curve, play
 from uniads.search.replay.known import known_candidates, known_students
 from uniads.search.replay.record import Record
@@ -90,11 +92,23 @@ class Ground:
     space: SearchSpace
     budget: float
 
+    def tell_size(self, genome: Genome) -> dict[str, float]:
+        """The parameters of a genome, which need no training."""
+        recorded = self.record.space.genome(self.space.point(genome))
+        if self.surrogate:
+            return {"params": self.surrogate.fixed("params", recorded)}
+        return {"params": self._params[recorded]}
+
+    @cached_property
+    def _params(self) -> dict[Genome, float]:
+        trials = self.record.trials
+        return {self.record.space.repair(t.genome): t.outcome["params"] for t in trials if "params" in t.outcome}
+
     def search(self, player: Player, seed: int) -> tuple[list[Step], int, int]:
         """One search; its steps, its trials, and how many of them the ledger answered."""
         replay = Replay(self.record, self.space, self.surrogate and self.surrogate.reseed(seed))
         result, steps = play(
-            player.algorithm(seed=seed)(self.space),
+            build_algorithm(player.algorithm(seed=seed), self.space, (), self.record.measures, self.tell_size),
             player.schedule,
             replay,
             self.record.measures,

@@ -1,5 +1,6 @@
 """A search made ready from its settings: whatever is wrong with it is found before anything is trained."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from hydra.core.config_loader import ConfigLoader
 
 import uniads
+from uniads.bridge.algorithm import build_algorithm
 from uniads.bridge.launch import Launch
 from uniads.bridge.rehearsal import rehearse_space
 from uniads.bridge.search_settings import SearchSettings
@@ -86,7 +88,7 @@ def build_setup(settings: SearchSettings, loader: ConfigLoader) -> Setup:
         hash_facts(_describe_sources(settings, data)),
     )
     measures = _build_measures(settings, target, data.num_classes)
-    algorithm = _build_algorithm(settings, space, warm_start, students, data)
+    algorithm = _build_algorithm(settings, space, warm_start, measures, students, data)
     return Setup(settings, data, space, algorithm, measures, launch, target, warm_start)
 
 
@@ -107,12 +109,21 @@ def _build_measures(settings: SearchSettings, target: int, classes: int) -> tupl
 
 
 def _build_algorithm(
-    settings: SearchSettings, space: SearchSpace, warm_start: WarmStart, students: Students, data: Data
+    settings: SearchSettings,
+    space: SearchSpace,
+    warm_start: WarmStart,
+    measures: Sequence[Measure],
+    students: Students,
+    data: Data,
 ) -> Algorithm:
     """The algorithm; one that takes a score of genomes gets it, made for this pair and these images."""
     start = warm_start.genomes(space)
+
+    def tell_size(genome: Genome) -> dict[str, float]:
+        return {"params": students.estimate(space.point(genome))}
+
     if settings.score is None:
-        return settings.algorithm(space, start=start)
+        return build_algorithm(settings.algorithm, space, start, measures, tell_size)
     training = settings.training
 
     def build_network(genome: Genome | None) -> Network:

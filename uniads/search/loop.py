@@ -218,7 +218,7 @@ def _run(
         genomes = genomes[: candidates - state.named]
         if not genomes:
             return "the space holds no more candidates"
-        ended = _run_generation(state, generation, genomes)
+        ended = _run_generation(state, algorithm, generation, genomes)
         algorithm.tell(ended)
         failed = [trial for trial in ended if trial.status is Status.FAILED]
         if len(failed) > max_failures * len(ended):
@@ -247,7 +247,7 @@ def _confirm(state: _State, count: int) -> None:
         state.watcher.finish(again[0].generation, result.top, ended, state.result())
 
 
-def _run_generation(state: _State, generation: int, genomes: Sequence[Genome]) -> list[Trial]:
+def _run_generation(state: _State, algorithm: Algorithm, generation: int, genomes: Sequence[Genome]) -> list[Trial]:
     """Train new candidates rung by rung. Returns the last trial of each."""
     climbing = []
     for genome in genomes:
@@ -276,6 +276,7 @@ def _run_generation(state: _State, generation: int, genomes: Sequence[Genome]) -
             start = rung.epochs
             ended = list(_run_rung(state, generation, position, batch))
             last |= {trial.candidate: trial for trial in ended}
+            algorithm.observe(ended)
             state.watcher.finish(generation, position, ended, state.result())
             completed = [trial for trial in ended if trial.status is Status.COMPLETED]
     return list(last.values())

@@ -65,8 +65,13 @@ class Algorithm(ABC):
                 misses += 1
         return genomes + self._draw_rest(n - len(genomes), rng)
 
+    @final
+    def is_known(self, genome: Genome) -> bool:
+        """Whether a genome was asked for."""
+        return genome in self._proposed
+
     def _is_new(self, genome: Genome) -> bool:
-        return genome not in self._proposed and self.space.admits(genome)
+        return not self.is_known(genome) and self.space.admits(genome)
 
     def _draw_rest(self, n: int, rng: Random) -> list[Genome]:
         """Up to n new genomes of a small space in which proposals find nothing new any more."""
@@ -84,6 +89,10 @@ class Algorithm(ABC):
     @abstractmethod
     def propose(self, rng: Random, weights: Weights | None) -> Genome:
         """One legal genome; it need not be new."""
+
+    def observe(self, trials: Sequence[Trial]) -> None:
+        """Look at the ended trials of one rung, before it is known who goes on; most algorithms wait for ``tell``."""
+        return
 
     @abstractmethod
     def tell(self, trials: Sequence[Trial]) -> None:

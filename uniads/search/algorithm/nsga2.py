@@ -6,6 +6,7 @@ from typing import final
 
 from uniads.error import UserError
 from uniads.search.algorithm.base import Algorithm
+from uniads.search.algorithm.guide import Guide
 from uniads.search.algorithm.variation import cross_genomes, gene_weights, mutate_gene
 from uniads.search.pareto import rank_survivors
 from uniads.search.space import Genome, SearchSpace, Weights
@@ -26,6 +27,7 @@ class NSGA2(Algorithm):
         population: survivors, at least 2.
         crossover: probability that a child has two parents, 0 to 1.
         mutation: probability that a gene mutates, 0 to 1; None for 1 / number of genes.
+        guide: chooses each genome out of ``guide.children`` children; None takes the first child.
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class NSGA2(Algorithm):
         population: int = 12,
         crossover: float = 0.9,
         mutation: float | None = None,
+        guide: Guide | None = None,
     ) -> None:
         super().__init__(space, seed, start)
         if population < 2:
@@ -46,7 +49,12 @@ class NSGA2(Algorithm):
         self.population = population
         self.crossover = crossover
         self.mutation = 1 / len(space.dimensions) if mutation is None else mutation
+        self.guide = guide
         self.survivors: list[Trial] = []
+
+    def observe(self, trials: Sequence[Trial]) -> None:
+        if self.guide:
+            self.guide.observe(trials)
 
     def tell(self, trials: Sequence[Trial]) -> None:
         completed = [trial for trial in trials if trial.status is Status.COMPLETED]
@@ -55,6 +63,13 @@ class NSGA2(Algorithm):
     def propose(self, rng: Random, weights: Weights | None) -> Genome:
         if not self.survivors:
             return self.space.draw(rng, weights)
+        if self.guide is None:
+            return self._breed(rng, weights)
+        children = [self._breed(rng, weights) for _ in range(self.guide.children)]
+        new = [child for child in dict.fromkeys(children) if not self.is_known(child)]
+        return self.guide.choose(new) if new else children[0]
+
+    def _breed(self, rng: Random, weights: Weights | None) -> Genome:
         mother, father = self._select_parent(rng), self._select_parent(rng)
         child = cross_genomes(mother, father, rng) if rng.random() < self.crossover else mother
         return self.space.repair(self._mutate(child, rng, weights))
