@@ -1,5 +1,7 @@
 """From a point of the space to a student: one translator, for its keys and for the network itself."""
 
+from random import Random
+
 import pytest
 
 from tests.journey import search_space
@@ -48,3 +50,13 @@ def test_building_one_student_leaves_the_next_as_configured() -> None:
     own = students.count({})
     assert students.count({"student.blocks.1": 7}) > own
     assert count_params(students.build({})) == own
+
+
+@pytest.mark.parametrize("pair", ["resnet56-resnet20", "wrn40_2-wrn16_2", "vgg13-vgg8"])
+def test_many_students_are_counted_by_a_rule_that_is_exact(pair: str) -> None:
+    found = search_space(f"+pair={pair}", "space=architecture", shape={"num_classes": 10, "in_channels": 1})
+    points = [found.space.point(genome) for genome in dict.fromkeys(found.space.fill(200, Random(0)))]
+    found.students.count({})
+    estimated = [found.students.estimate(point) for point in points]
+    assert len(found.students._params) < len(points), "no rule was found"
+    assert estimated == [found.students.count(point) for point in points]

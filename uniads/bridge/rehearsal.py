@@ -18,7 +18,8 @@ ERRORS = (UserError, HydraException, OmegaConfBaseException)
 def rehearse_space(space: SearchSpace, launch: Launch, start: Sequence[Genome], shape: Mapping[str, int]) -> None:
     """Compose and make candidates that have every value of the space between them, as its jobs will.
 
-    Candidate k has the k-th value of every gene, so that there are as many as values of the longest gene. A legal
+    Candidate k has the k-th value of every gene, so that there are as many as values of the longest gene. Genes that
+    leave others without effect are shifted, each by another number, so that not all weights are 0 at once. A legal
     candidate may lack a transform that its chain has no place for; transforms and distances are made when the space is.
 
     Args:
@@ -31,8 +32,11 @@ def rehearse_space(space: SearchSpace, launch: Launch, start: Sequence[Genome], 
         UserError: a value can't be trained with; the message names it and its key.
     """
     levels = [len(d.values) if position in space.free_positions else 1 for position, d in enumerate(space.dimensions)]
+    switching = [switch.key for switch in space.switches]
+    shifts = [switching.index(d.key) + 1 if d.key in switching else 0 for d in space.dimensions]
     for turn in range(max(levels)):
-        genome = space.repair(tuple(min(turn, level - 1) for level in levels))
+        genes = [(turn + shift) % n if shift else min(turn, n - 1) for n, shift in zip(levels, shifts, strict=True)]
+        genome = space.repair(tuple(genes))
         try:
             _try(space, launch, genome, shape)
         except ERRORS as error:

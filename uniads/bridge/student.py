@@ -20,7 +20,7 @@ Part = tuple[tuple[str, Value], ...]
 """What a point says of the student."""
 
 
-LOOKS = (60, 250, 1_000)
+LOOKS = (60, 150, 400, 1_000)
 """Numbers of counted students after which a rule for their parameters is looked for."""
 
 
@@ -75,7 +75,8 @@ class Students:
         if self._rule is None:
             number = self.count(point)
             if len(self._params) in LOOKS:
-                self._rule = _find_rule(self._params)
+                keys = [key for key, _ in part]
+                self._rule = _find_rule({p: n for p, n in self._params.items() if [key for key, _ in p] == keys})
             return number
         return round(float(self._rule.predict(np.array([_list_numbers(part)]))[0]))
 
