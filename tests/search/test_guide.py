@@ -80,8 +80,8 @@ def test_what_is_known_without_a_training_is_not_guessed() -> None:
 
 
 def test_a_guided_search_finds_more_with_the_same_number_of_trials() -> None:
-    gains = [run(seed, True).hypervolume - run(seed, False).hypervolume for seed in range(8)]
-    assert sum(gain > 0 for gain in gains) >= 7
+    gains = [run(seed, True).hypervolume - run(seed, False).hypervolume for seed in range(5)]
+    assert sum(gain > 0 for gain in gains) >= 4
     assert median(gains) > 0
 
 
