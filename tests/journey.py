@@ -31,7 +31,8 @@ EASY = (
 SMALL = (
     "+pair=resnet56-resnet20", "model@teacher.model=resnet14", "model@student=resnet8", *EASY,
     "recipe.batch_size=16", "recipe.epochs=3", "recipe.milestones=[2]",
-    "teacher.recipe.batch_size=16", "teacher.recipe.epochs=5", "teacher.recipe.milestones=[4]", "callback=none", "logger=csv",
+    "teacher.recipe.batch_size=16", "teacher.recipe.epochs=5", "teacher.recipe.milestones=[4]",
+    "callback=none", "logger=csv",
 )  # fmt: skip
 """A training that takes a second."""
 
