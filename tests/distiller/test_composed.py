@@ -111,7 +111,7 @@ def test_making_adapters_changes_no_network() -> None:
         assert all(torch.equal(value, state[name]) for name, value in network.state_dict().items())
 
 
-@pytest.mark.parametrize("name", options("distiller"))
+@pytest.mark.parametrize("name", [name for name in options("distiller") if name != "balanced"])  # needs a graph
 @pytest.mark.parametrize("images", [1, 4])
 def test_every_option_gives_finite_named_scalars(
     name: str, images: int, known: tuple[Knowledge, Knowledge], networks: tuple[Network, Network]

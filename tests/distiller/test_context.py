@@ -15,7 +15,7 @@ from uniads.model.base import Network
 
 ADAPTED = ("fitnet", "at", "crd", "srrl", "semckd", "cc", "dml", "one")
 """Distillers that train modules of their own, even for equal shapes."""
-ALONE = ("kd", "sp", "rkd", "dist", "dist_imagenet", "eskd", "searched", "plain")
+ALONE = ("kd", "sp", "rkd", "dist", "dist_imagenet", "eskd", "searched", "balanced", "plain")
 """Distillers of nodes that need no adapter where the shapes agree."""
 
 

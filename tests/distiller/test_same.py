@@ -9,6 +9,7 @@ from uniads.distiller.legal import NodeRule
 from uniads.transform.base import Transform
 
 SHAPES = {2: (4, 6), 4: (4, 6, 5, 5)}
+SHAPE = {"num_classes": 10, "in_channels": 1}
 APART = {("batch", 2)}
 """Left apart, so that recorded searches of the paper's space stay valid."""
 FEATURE, LOGITS = (
@@ -28,7 +29,7 @@ def test_a_transform_says_rightly_whether_it_leaves_its_input_as_it_is(rank: int
 
 
 def test_what_means_the_same_is_one_candidate_of_the_extended_space() -> None:
-    space = search_space("+pair=resnet56-resnet20", "space=extended", shape={"num_classes": 10, "in_channels": 1}).space
+    space = search_space("+pair=resnet56-resnet20", "space=extended", "search.warm_start=[]", shape=SHAPE).space
     start = space.point(space.genome(space.point((1,) * len(space.dimensions))))
     assert start["distiller.logits.weight"] != 0
     pairs = [

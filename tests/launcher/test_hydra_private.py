@@ -57,11 +57,11 @@ def composers() -> Iterator[Composers]:
         yield Composers(loader)
 
 
-@pytest.mark.parametrize("space", ["paper", pytest.param("extended", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("space", ["paper", "balanced", pytest.param("extended", marks=pytest.mark.slow)])
 def test_random_candidates_get_hydras_configuration(composers: Composers, space: str) -> None:
     search = composers.hydra.load_configuration("search", [PAIR, f"space={space}"], RunMode.RUN)
     base = [*search.space.base, PAIR]
-    points = search_space(PAIR, f"space={space}", shape=SHAPE).space
+    points = search_space(PAIR, f"space={space}", "search.warm_start=[]", shape=SHAPE).space
     random = Random(0)
     for seed in range(2):
         genome = tuple(random.randrange(len(dimension.values)) for dimension in points.dimensions)
