@@ -90,7 +90,7 @@ def test_who_does_not_come_through_again_is_left_out() -> None:
     result = run(3, Noisy(breaks=f"{best.candidate}-2"))
     assert best.candidate not in {trial.candidate for trial in result.front}
     said = describe_repeats(result.trials, "val_loss")
-    assert said[-1] == f"         {best.candidate} was rejected (it diverged), so it is left out"
+    assert said[-1] == f"{best.candidate} was rejected (it diverged), so it is left out"
     assert "in mean" in said[0]
 
 

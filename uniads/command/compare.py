@@ -93,16 +93,18 @@ class Ground:
     budget: float
 
     def tell_size(self, genome: Genome) -> dict[str, float]:
-        """The parameters of a genome, which need no training."""
+        """The parameters of a genome, which need no training; nothing where the record does not tell all of them."""
         recorded = self.record.space.genome(self.space.point(genome))
         if self.surrogate:
-            return {"params": self.surrogate.fixed("params", recorded)}
-        return {"params": self._params[recorded]}
+            return {"params": self.surrogate.fixed("params", recorded)} if "params" in self.surrogate.origins else {}
+        return {"params": self._params[recorded]} if self._params else {}
 
     @cached_property
     def _params(self) -> dict[Genome, float]:
-        trials = self.record.trials
-        return {self.record.space.repair(t.genome): t.outcome["params"] for t in trials if "params" in t.outcome}
+        genomes = {self.record.space.repair(trial.genome) for trial in self.record.trials}
+        trials = [trial for trial in self.record.trials if "params" in trial.outcome]
+        known = {self.record.space.repair(trial.genome): trial.outcome["params"] for trial in trials}
+        return known if known.keys() == genomes else {}
 
     def search(self, player: Player, seed: int) -> tuple[list[Step], int, int]:
         """One search; its steps, its trials, and how many of them the ledger answered."""

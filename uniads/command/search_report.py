@@ -47,7 +47,8 @@ def report(setup: Setup, result: Result, console: Console) -> None:
     if result.best:
         acc1, images = result.best.outcome.get("val_acc1"), len(setup.data.val(1).index)
         warning = warn_of_chance("even the best candidate", acc1, setup.data.num_classes, images)
-        again = describe_repeats(result.trials, result.measures[0].name)
+        sentences = describe_repeats(result.trials, result.measures[0].name)
+        again = [f"{'' if place else 'again':9}{sentence}" for place, sentence in enumerate(sentences)]
         print_lines(console, [table.explain_marks(result), *again, *warning])
     if result.trials and (weak := _describe_weak_teacher(directory)):
         print_lines(console, [f"warning: {weak}"])

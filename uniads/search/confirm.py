@@ -50,11 +50,11 @@ def describe_repeats(trials: Sequence[Trial], measure: str) -> list[str]:
         names = ", ".join(first.candidate for first, again in pairs if again.status is Status.COMPLETED)
         before, after = (mean(values) for values in zip(*kept, strict=True))
         lines.append(
-            f"again    {names} with other weights: {measure} {after:.4f} in mean, {before:.4f} when they were chosen; "
+            f"{names} with other weights: {measure} {after:.4f} in mean, {before:.4f} when they were chosen; "
             "the mean of both trainings counts"
         )
     lines += [
-        f"         {first.candidate} was {again.status.value} ({again.reason}), so it is left out"
+        f"{first.candidate} was {again.status.value} ({again.reason}), so it is left out"
         for first, again in pairs
         if again.status is not Status.COMPLETED
     ]

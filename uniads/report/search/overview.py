@@ -92,8 +92,8 @@ def _describe_outcome(account: Account) -> Iterator[Row]:
     best = account.result.best
     if best is not None:
         yield "best candidate", _describe_trial(account, best)
-        for line in describe_repeats(account.result.trials, account.result.measures[0].name):
-            yield "trained again", line[9:]
+        for sentence in describe_repeats(account.result.trials, account.result.measures[0].name):
+            yield "trained again", sentence
     final = read_final(account.file.parent)
     if "test_acc1_last" in final:
         epochs, params = final.get("epochs", 0.0), final.get("params", 0.0)

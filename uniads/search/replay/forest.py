@@ -1,4 +1,4 @@
-"""Random forests and polynomials on genes. scikit-learn is imported when the first one is fitted, and only here."""
+"""Random forests and polynomials on genes. scikit-learn is imported when the first one is fitted."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
