@@ -170,7 +170,7 @@ def main() -> None:
     measured = differences(outcomes)
     title = f"{arguments.teacher} (acc1 {teacher:.4f}) to {arguments.student}, {arguments.epochs} epochs"
     reporting.show(f"{title}: difference to {BASE}, paired by seed", measured)
-    short = [{key: reporting.rounded(value) for key, value in row.items()} for row in batch]
+    short = [reporting.rounded_row(row) for row in batch]
     reporting.save("benchmarks.accuracy", arguments, measured, batch=short, teacher_val_acc1=teacher)
 
 

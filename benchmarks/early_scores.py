@@ -262,14 +262,9 @@ def main() -> None:
             rows.append(measure(arguments, number, overrides))
             reporting.save("benchmarks.early_scores", arguments, rows)
     lost = sum("long_estimated" not in row for row in rows)
-    table = tables(rows, arguments)
-    reporting.save("benchmarks.early_scores", arguments, rows, rejected=lost, tables=rounded(table))
+    table = [reporting.rounded_row(row) for row in tables(rows, arguments)]
+    reporting.save("benchmarks.early_scores", arguments, rows, rejected=lost, tables=table)
     reporting.show(f"{len(rows)} candidates, {lost} rejected", table)
-
-
-def rounded(table: list[reporting.Row]) -> list[reporting.Row]:
-    """A table with as many digits as its rows have in the file."""
-    return [{name: reporting.rounded(cell) for name, cell in row.items()} for row in table]
 
 
 if __name__ == "__main__":

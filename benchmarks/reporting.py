@@ -2,6 +2,7 @@
 
 import json
 import platform
+import re
 import shlex
 import sys
 from argparse import ArgumentParser, Namespace
@@ -16,6 +17,9 @@ from rich.table import Table
 from uniads.terminal.console import build_console
 
 PACKAGES = ("uniads", "torch", "pytorch-lightning", "hydra-core", "deap", "numpy")
+
+PLACE = re.compile(r'(?<=[\s="])/[^\s",]+')
+"""An absolute path, which means nothing on another machine."""
 
 Row = Mapping[str, str | int | float]
 
@@ -58,10 +62,11 @@ def save(module: str, arguments: Namespace, rows: Sequence[Row], **facts: Any) -
         **facts,
         "machine": {"cpu": platform.machine(), "cores": cpu_count()},
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
-        "rows": [{name: rounded(value) for name, value in row.items()} for row in rows],
+        "rows": [rounded_row(row) for row in rows],
     }
     arguments.json.parent.mkdir(parents=True, exist_ok=True)
-    arguments.json.write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
+    text = PLACE.sub("DIR", json.dumps(content, indent=2, default=str))
+    arguments.json.write_text(f"{text}\n", encoding="utf-8")
 
 
 def read_rows(file: Path | None) -> list[dict[str, Any]]:
@@ -79,6 +84,11 @@ def given(arguments: Sequence[str]) -> list[str]:
         place = kept.index("--json")
         del kept[place : place + 2]
     return kept
+
+
+def rounded_row(row: Row) -> Row:
+    """A row as it stands in the file."""
+    return {name: rounded(value) for name, value in row.items()}
 
 
 def rounded(value: str | int | float) -> str | int | float:
