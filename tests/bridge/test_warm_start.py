@@ -26,7 +26,7 @@ def space(*overrides: str) -> Searched:
 
 def test_published_distillers_are_asked_for_first_and_as_they_are() -> None:
     found = space()
-    assert (found.warm_start.base, found.warm_start.names) == ("searched", NAMES)
+    assert (found.warm_start.base, found.warm_start.names) == ("balanced", NAMES)
     first = found.warm_start.genomes(found.space)
     asked = NSGA2(found.space, 0, first).ask(0, 8)
     assert asked[:4] == first
@@ -35,13 +35,13 @@ def test_published_distillers_are_asked_for_first_and_as_they_are() -> None:
         assert overrides[0] == f"distiller={name}"
         assert not any("distiller." in override for override in overrides)
         assert len(overrides) == 5
-    assert all(found.space.overrides(genome)[0] == "distiller=searched" for genome in asked[4:])
+    assert all(found.space.overrides(genome)[0] == "distiller=balanced" for genome in asked[4:])
 
 
 def test_random_draws_take_no_published_distiller() -> None:
     found = space().space
     drawn = [*found.fill(20, Random(0)), *(found.draw(Random(seed)) for seed in range(20))]
-    assert {found.point(genome)["distiller"] for genome in drawn} == {"searched"}
+    assert {found.point(genome)["distiller"] for genome in drawn} == {"balanced"}
 
 
 def test_genes_of_nodes_are_idle_under_a_published_distiller() -> None:
@@ -68,7 +68,7 @@ def test_the_base_is_no_value_twice() -> None:
     ("overrides", "names"),
     [
         ([], ("plain", "kd")),
-        (["space=balanced"], ("plain", "kd")),
+        (["space=paper"], ("plain", "kd")),
         (["space=architecture"], ()),  # nothing of the distiller is searched
         (["space=tiny"], ()),
         (["distiller=searched"], ()),

@@ -63,7 +63,8 @@ def test_every_part_composes(group: str) -> None:
 def test_a_tiny_search_has_a_tiny_space_unless_another_is_named() -> None:
     pair = f"+pair={PAIRS[0]}"
     assert "chance=null" in configured(pair, "search=tiny", root="search").space.base
-    assert configured(pair, "search=tiny", "space=paper", root="search").space == configured(pair, root="search").space
+    named = configured(pair, "search=tiny", "space=balanced", root="search").space
+    assert named == configured(pair, root="search").space
 
 
 def test_a_recipe_follows_the_data_and_yields_to_the_user() -> None:
