@@ -85,6 +85,7 @@ class SearchSettings:
         max_seconds: likewise.
         max_failures: share of a generation, 0 to 1, above which the search stops.
         confirm: so many contenders are trained again in the end; 0 in a replay, which knows no second trainings.
+        prior: share of random draws that take a published distiller of the warm start.
         seed: of the search.
         objective: ``train``, or ``replay`` for a recorded ledger.
         ledger: the ledger to replay.
@@ -117,6 +118,7 @@ class SearchSettings:
     max_seconds: float | None
     max_failures: float
     confirm: int
+    prior: float
     seed: int
     objective: str
     ledger: Path | None
@@ -189,6 +191,7 @@ def search_settings(cfg: DictConfig, loader: ConfigLoader) -> SearchSettings:
         max_seconds=search.max_seconds,
         max_failures=search.max_failures,
         confirm=search.confirm if search.objective == "train" else 0,
+        prior=search.prior,
         seed=search.seed,
         objective=search.objective,
         ledger=None if search.ledger is None else Path(search.ledger),

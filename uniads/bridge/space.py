@@ -51,7 +51,7 @@ def build_space(settings: SearchSettings, students: Students, warm_start: WarmSt
     switches = [*warm_start.switches(dimensions), *(s for rule in rules for s in rule.switches(dimensions))]
     limit = _find_limit(settings, students)
     admits = _build_cap(limit, students)
-    built = SearchSpace(dimensions, repair, admits, switches, list(warm_start.dimensions()))
+    built = SearchSpace(dimensions, repair, admits, switches, dict.fromkeys(warm_start.dimensions(), settings.prior))
     if built.size < 2:
         raise UserError("the search space has one point; give at least one key of space.dimensions two values")
     if limit is not None:

@@ -76,6 +76,7 @@ class Search(Section):
     warm_start: Annotated[
         list[Word] | Literal["auto"], says("a list of distillers, such as [kd,at], [] for none, or auto")
     ]
+    prior: Share
     objective: Annotated[Literal["train", "replay"], says("train, or replay with search.ledger=FILE")]
     ledger: OptionalFile
     final: Switch

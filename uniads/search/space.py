@@ -1,6 +1,6 @@
 """A search space maps override keys to allowed values; a genome is a tuple of indices into them."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import product
 from math import prod
@@ -30,11 +30,11 @@ class SearchSpace:
         admits: whether a legal point may be trained at all, such as a cap on parameters.
         switches: say which genes are idle at which points. They are applied in this order. A switch whose own gene is
             idle does nothing.
-        seeded: keys that random draws leave at their first value. Their other values come from warm starts, crossover
-            and mutation.
+        priors: for some keys the share of random draws, 0 to 1, that take any but its first value. At 0 those values
+            come from warm starts, crossover and mutation only.
 
     Raises:
-        UserError: there is no dimension, or a dimension has no value or one twice, or a switch does not fit.
+        UserError: there is no dimension, or a dimension has no value or one twice, or a switch or a prior does not fit.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class SearchSpace:
         repair: Callable[[Point], Point] | None = None,
         admits: Callable[[Point], bool] | None = None,
         switches: Sequence[Switch] = (),
-        seeded: Collection[str] = (),
+        priors: Mapping[str, float] | None = None,
     ) -> None:
         for key, values in dimensions.items():
             _refuse_range(key, values)
@@ -55,7 +55,8 @@ class SearchSpace:
         self._off_values = [frozenset(map(identify, switch.values)) for switch in self.switches]
         self._repair = repair
         self._admits = admits
-        self._seeded = frozenset(seeded)
+        self._priors = dict(priors or {})
+        _check_priors(self._priors, self.dimensions)
 
     @property
     def size(self) -> int:
@@ -71,7 +72,7 @@ class SearchSpace:
     @property
     def free_positions(self) -> tuple[int, ...]:
         """Positions of the genes that random draws set."""
-        return tuple(position for position, d in enumerate(self.dimensions) if d.key not in self._seeded)
+        return tuple(position for position, d in enumerate(self.dimensions) if self._priors.get(d.key, 1) > 0)
 
     def point(self, genome: Genome) -> Point:
         """The values that a genome stands for."""
@@ -117,19 +118,30 @@ class SearchSpace:
         return tuple(spell(key, value) for key, value in point.items() if key not in left_out)
 
     def draw(self, rng: Random, weights: Weights | None = None) -> Genome:
-        """A repaired genome; each gene is drawn by its weights, or evenly."""
+        """A repaired genome; each gene is drawn by its prior, else by its weights, else evenly."""
         genes = []
         for position, dimension in enumerate(self.dimensions):
-            weight = weights[position] if weights else None
-            genes.append(0 if dimension.key in self._seeded else rng.choices(range(len(dimension.values)), weight)[0])
+            values = range(len(dimension.values))
+            prior = self._priors.get(dimension.key)
+            if prior is None:
+                genes.append(rng.choices(values, weights[position] if weights else None)[0])
+            else:
+                genes.append(rng.choice(values[1:]) if prior and rng.random() < prior else 0)
         return self.repair(tuple(genes))
 
     def fill(self, n: int, rng: Random) -> list[Genome]:
-        """Return n repaired genomes in which every gene takes its values about equally often (a Latin design)."""
+        """Return n repaired genomes in which every gene takes its values about equally often (a Latin design).
+
+        Of a gene with a prior the values but the first share the prior's part of the n.
+        """
         columns = []
         for dimension in self.dimensions:
-            levels = 1 if dimension.key in self._seeded else len(dimension.values)
-            column = [index % levels for index in range(n - n % levels)] + rng.sample(range(levels), n % levels)
+            values, prior = range(len(dimension.values)), self._priors.get(dimension.key)
+            if prior is None:
+                column = _spread(values, n, rng)
+            else:
+                taken = round(prior * n)
+                column = [0] * (n - taken) + (_spread(values[1:], taken, rng) if taken else [])
             rng.shuffle(column)
             columns.append(column)
         return [self.repair(genes) for genes in zip(*columns, strict=True)]
@@ -151,6 +163,26 @@ class SearchSpace:
         """The point with the first value of every idle gene."""
         idle = self._idle_keys(point)
         return point | {dimension.key: dimension.values[0] for dimension in self.dimensions if dimension.key in idle}
+
+
+def _spread(values: Sequence[int], n: int, rng: Random) -> list[int]:
+    """N values, each about equally often."""
+    levels = len(values)
+    return [values[index % levels] for index in range(n - n % levels)] + rng.sample(values, n % levels)
+
+
+def _check_priors(priors: Mapping[str, float], dimensions: Sequence[Dimension]) -> None:
+    """Refuse what can't be a prior.
+
+    Raises:
+        UserError: a key has no dimension or only one value, or a share is not from 0 to 1.
+    """
+    choices = {dimension.key: len(dimension.values) for dimension in dimensions}
+    for key, prior in priors.items():
+        if not 0 <= prior <= 1:
+            raise UserError(f"the prior of {key!r} must be a share from 0 to 1, got {prior}")
+        if choices.get(key, 0) < 2 and (prior or key not in choices):
+            raise UserError(f"the prior of {key!r} needs a gene with at least two values; the genes are {[*choices]}")
 
 
 def _refuse_range(key: str, values: Sequence[Value]) -> None:
