@@ -1,0 +1,93 @@
+"""python -m benchmarks.final_students: what a whole search comes to, beside no teacher and plain KD.
+
+For each seed the command of the README searches, and trains what it chose in full; `plain` and `kd` train the pair's
+own student on the same images, the whole training set, for the same epochs. The test set is read once a training, at
+its end, and chooses nothing. A row is one command; rows are kept as they come, and the same command goes on after the
+last. The table: mean test accuracy and its standard deviation over seeds, and the mean paired difference to the
+search's student with a 95% interval of Student's t.
+"""
+
+import json
+import subprocess
+import sys
+from argparse import ArgumentParser, Namespace
+from itertools import product
+from pathlib import Path
+from statistics import fmean, stdev
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from scipy import stats
+
+from benchmarks import reporting
+
+SEARCH = "search"
+BASELINES = ("plain", "kd")
+
+
+def measure(arguments: Namespace, name: str, seed: int) -> reporting.Row:
+    """Run one command in an empty folder, and read what it left."""
+    shared = [f"+pair={arguments.pair}", f"seed={seed}", "logger=none", *arguments.overrides]
+    if name == SEARCH:
+        command = ["uniads.search", *shared, "report=false"]
+    else:
+        command = ["uniads.train", *shared, f"distiller={name}", "data.holdout=false"]
+    with TemporaryDirectory() as folder:
+        subprocess.run([sys.executable, "-m", *command, f"hydra.run.dir={folder}"], check=True)
+        file = Path(folder, "final" if name == SEARCH else "", "outcome.json")
+        outcome: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return {
+        "name": name,
+        "seed": seed,
+        "test_acc1_last": outcome["test_acc1_last"],
+        "params": outcome["params"],
+        "epochs": outcome["epochs"],
+    }
+
+
+def table(rows: list[dict[str, Any]]) -> list[reporting.Row]:
+    """Accuracies over the seeds that all have, in percent."""
+    found: dict[str, dict[int, float]] = {name: {} for name in (SEARCH, *BASELINES)}
+    for row in rows:
+        found[row["name"]][row["seed"]] = 100 * row["test_acc1_last"]
+    seeds = sorted(set.intersection(*(set(values) for values in found.values())))
+    made: list[reporting.Row] = []
+    for name, values in found.items():
+        mine = [values[seed] for seed in seeds]
+        apart = [found[SEARCH][seed] - values[seed] for seed in seeds]
+        wide = float(stats.t.ppf(0.975, len(seeds) - 1)) * stdev(apart) / len(seeds) ** 0.5
+        made.append(
+            {
+                "student": name,
+                "test accuracy %": fmean(mine),
+                "sd": stdev(mine),
+                "search is higher by": fmean(apart),
+                "95%": f"{fmean(apart) - wide:.2f} to {fmean(apart) + wide:.2f}",
+                "n": len(seeds),
+            }
+        )
+    return made
+
+
+def main() -> None:
+    """Run, keep, compare."""
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("overrides", nargs="*", help="of both commands")
+    parser.add_argument("--pair", default="wrn40_2-wrn16_2")
+    parser.add_argument("--repeats", type=int, default=10, help="seeds, those of earlier runs included")
+    parser.add_argument("--seed", type=int, default=0, help="the first")
+    parser.add_argument("--json", type=Path, help="where the rows are kept")
+    arguments = parser.parse_args()
+    rows = reporting.read_rows(arguments.json)
+    seeds = range(arguments.seed, arguments.seed + arguments.repeats)
+    for number, (seed, name) in enumerate(product(seeds, (SEARCH, *BASELINES))):
+        if number >= len(rows):
+            rows.append(dict(measure(arguments, name, seed)))
+            reporting.save("benchmarks.final_students", arguments, rows)
+    made = [reporting.rounded_row(row) for row in table(rows)]
+    reporting.save("benchmarks.final_students", arguments, rows, tables=made)
+    reporting.show(f"final students, {arguments.pair}", made)
+
+
+if __name__ == "__main__":
+    main()
