@@ -17,7 +17,7 @@ All else is said as to ``python -m uniads.search``: ``space=balanced data=cifar1
 """
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from functools import partial
 from math import inf
@@ -152,7 +152,14 @@ def tempered(logits: Tensor, label: Tensor) -> float:
     return float(found.fun)
 
 
-def train(arguments: Namespace, overrides: Sequence[str], folder: Path, length: int, epochs: Sequence[int]) -> Scores:
+def train(
+    arguments: Namespace,
+    overrides: Sequence[str],
+    folder: Path,
+    length: int,
+    epochs: Sequence[int],
+    prepare: Callable[[Parts], object] = id,
+) -> Scores:
     """Train a candidate to the end of a schedule and score it; no row of a rejected one is whole."""
     settings = configure(
         *overrides, f"epochs={length}", f"seed={arguments.seed}", *HOW,
@@ -160,6 +167,7 @@ def train(arguments: Namespace, overrides: Sequence[str], folder: Path, length: 
     )  # fmt: skip
     torch.set_num_threads(1)
     parts: Parts = build_parts(settings)
+    prepare(parts)
     scores = Scores(parts.data, settings.recipe.batch_size, epochs, arguments.decay)
     rejection = RejectHopeless(parts.data.num_classes, settings.chance)
     try:

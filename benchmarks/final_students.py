@@ -5,6 +5,9 @@ own student on the same images, the whole training set, for the same epochs. The
 its end, and chooses nothing. A row is one command; rows are kept as they come, and the same command goes on after the
 last. The table: mean test accuracy and its standard deviation over seeds, and the mean paired difference to the
 search's student with a 95% interval of Student's t.
+
+`loss when chosen` is the mean validation loss of a search's last contenders, `loss again` that of their second
+trainings, with other weights: how much of a choice is luck.
 """
 
 import json
@@ -20,6 +23,9 @@ from typing import Any
 from scipy import stats
 
 from benchmarks import reporting
+from uniads.search.confirm import pair_repeats
+from uniads.search.ledger import read
+from uniads.search.trial import Status
 
 SEARCH = "search"
 BASELINES = ("plain", "kd")
@@ -36,13 +42,25 @@ def measure(arguments: Namespace, name: str, seed: int) -> reporting.Row:
         subprocess.run([sys.executable, "-m", *command, f"hydra.run.dir={folder}"], check=True)
         file = Path(folder, "final" if name == SEARCH else "", "outcome.json")
         outcome: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        luck = compare_repeats(Path(folder, "ledger.jsonl")) if name == SEARCH else {}
     return {
         "name": name,
         "seed": seed,
         "test_acc1_last": outcome["test_acc1_last"],
         "params": outcome["params"],
         "epochs": outcome["epochs"],
+        **luck,
     }
+
+
+def compare_repeats(ledger: Path) -> dict[str, float]:
+    """Mean validation loss of the contenders that were trained twice, both times."""
+    _, trials = read(ledger)
+    pairs = [pair for pair in pair_repeats(trials) if pair[1].status is Status.COMPLETED]
+    if not pairs:
+        return {}
+    first, again = (fmean(trial.values[0] for trial in each) for each in zip(*pairs, strict=True))
+    return {"loss when chosen": first, "loss again": again}
 
 
 def table(rows: list[dict[str, Any]]) -> list[reporting.Row]:

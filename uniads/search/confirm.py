@@ -43,7 +43,7 @@ def describe_repeats(trials: Sequence[Trial], measure: str) -> list[str]:
         trials: of one search.
         measure: name of the first number that is minimised.
     """
-    pairs = list(_pair_up(trials))
+    pairs = list(pair_repeats(trials))
     kept = [(first.values[0], again.values[0]) for first, again in pairs if again.status is Status.COMPLETED]
     lines = []
     if kept:
@@ -61,7 +61,7 @@ def describe_repeats(trials: Sequence[Trial], measure: str) -> list[str]:
     return lines
 
 
-def _pair_up(trials: Sequence[Trial]) -> Iterator[tuple[Trial, Trial]]:
+def pair_repeats(trials: Sequence[Trial]) -> Iterator[tuple[Trial, Trial]]:
     """First and second trainings of the same candidates to the same rung."""
     first = {trial.slot: trial for trial in trials if trial.status is Status.COMPLETED}
     for trial in trials:
