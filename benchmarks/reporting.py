@@ -69,11 +69,17 @@ def save(module: str, arguments: Namespace, rows: Sequence[Row], **facts: Any) -
     arguments.json.write_text(f"{text}\n", encoding="utf-8")
 
 
+def read(file: Path | None) -> dict[str, Any]:
+    """What an earlier run of a measurement wrote; nothing where there is no file."""
+    if file is None or not file.exists():
+        return {}
+    content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return content
+
+
 def read_rows(file: Path | None) -> list[dict[str, Any]]:
     """The rows that an earlier run of a measurement wrote; none where there is no file."""
-    if file is None or not file.exists():
-        return []
-    rows: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))["rows"]
+    rows: list[dict[str, Any]] = read(file).get("rows", [])
     return rows
 
 

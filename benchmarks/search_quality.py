@@ -28,10 +28,13 @@ from scipy.stats import wilcoxon
 from benchmarks import reporting
 from benchmarks.problems import PROBLEMS, Pair, Problem
 from uniads.search import NSGA2, Algorithm, Full, Measure, Random, RegularizedEvolution, per_point, search
+from uniads.search.algorithm.guide import Guide
 from uniads.search.algorithm.tpe import TPE
 from uniads.search.pareto import hypervolume
 
 OFFSPRING = 20
+CHILDREN = 300
+"""As ``search.algorithm.guide.children``."""
 OURS = "UniADS nsga2"
 NAMES = ("first", "second")
 
@@ -50,6 +53,13 @@ def uniads(algorithm: Callable[..., Algorithm], problem: Problem, seed: int, eva
         candidates=evaluations,
     )
     return [(trial.values[0], trial.values[1]) for trial in result.trials]
+
+
+def guided(problem: Problem, seed: int, evaluations: int) -> list[Pair]:
+    """NSGA-II with the guide that searches have; it is told nothing of either measure but what was evaluated."""
+    measures = [Measure(name, reference=worst) for name, worst in zip(NAMES, problem.reference, strict=True)]
+    guide = Guide(problem.space, measures, lambda genome: {}, children=CHILDREN)
+    return uniads(partial(NSGA2, guide=guide), problem, seed, evaluations)
 
 
 def by_optuna(
@@ -104,6 +114,7 @@ def by_pymoo(population: int, problem: Problem, seed: int, evaluations: int) -> 
 
 SOLVERS: dict[str, Solver] = {
     OURS: partial(uniads, NSGA2),
+    "UniADS nsga2, guided": guided,
     "UniADS tpe": partial(uniads, TPE),
     "UniADS regularized_evolution": partial(uniads, RegularizedEvolution),
     "UniADS random": partial(uniads, Random),
@@ -125,7 +136,7 @@ def volumes(solver: Solver, problem: Callable[[int], Problem], seeds: Sequence[i
     return found
 
 
-def rows_of(name: str, found: dict[str, list[float]], taken: dict[str, float]) -> list[reporting.Row]:
+def rows_of(name: str, found: dict[str, list[float]], times: dict[tuple[str, str], float]) -> list[reporting.Row]:
     """One row an algorithm: what it found, and how that compares with ours on the same seeds."""
     mine = found[OURS]
     return [
@@ -136,31 +147,43 @@ def rows_of(name: str, found: dict[str, list[float]], taken: dict[str, float]) -
             "mean": mean(theirs),
             "ours above": sum(a > b for a, b in zip(mine, theirs, strict=True)),
             "p": float(wilcoxon(mine, theirs).pvalue) if theirs != mine else 1.0,
-            "ms per evaluation": 1e3 * taken[solver],
+            "ms per evaluation": times[name, solver],
             "n": len(theirs),
         }
-        for solver, theirs in found.items()
+        for solver, theirs in sorted(found.items(), key=lambda item: [*SOLVERS].index(item[0]))
     ]
 
 
-def measured(arguments: Namespace) -> tuple[list[reporting.Row], dict[str, dict[str, list[float]]]]:
-    """Run all algorithms on all problems."""
+def measure(arguments: Namespace) -> None:
+    """Run all algorithms on all problems, but those that the file knows already, and keep what each found."""
     seeds = range(arguments.seed, arguments.seed + arguments.repeats)
-    rows: list[reporting.Row] = []
-    all_found = {}
+    known: dict[str, dict[str, list[float]]] = reporting.read(arguments.json).get("hypervolumes", {})
+    times = {
+        (row["problem"], row["algorithm"]): row["ms per evaluation"] for row in reporting.read_rows(arguments.json)
+    }
     for problem in PROBLEMS:
         name = problem.__name__
-        if name not in arguments.problems.split(","):
-            continue
-        found, taken = {}, {}
-        for solver, solve in SOLVERS.items():
+        found = known.setdefault(name, {})
+        for solver, solve in SOLVERS.items() if name in arguments.problems.split(",") else ():
+            if len(found.get(solver, ())) == len(seeds):
+                continue
             begin = perf_counter()
-            found[solver] = volumes(solve, problem, seeds, arguments.evaluations)
-            taken[solver] = (perf_counter() - begin) / len(seeds) / arguments.evaluations
-        all_found[name] = {solver: [round(value, 4) for value in values] for solver, values in found.items()}
-        rows += rows_of(name, found, taken)
-        reporting.show(f"{name}: hypervolume after {arguments.evaluations} evaluations", rows[-len(SOLVERS) :])
-    return rows, all_found
+            found[solver] = [round(value, 4) for value in volumes(solve, problem, seeds, arguments.evaluations)]
+            times[name, solver] = 1e3 * (perf_counter() - begin) / len(seeds) / arguments.evaluations
+            keep(arguments, known, times)
+    for name, table in keep(arguments, known, times).items():
+        reporting.show(f"{name}: hypervolume after {arguments.evaluations} evaluations", table)
+
+
+def keep(
+    arguments: Namespace, known: dict[str, dict[str, list[float]]], times: dict[tuple[str, str], float]
+) -> dict[str, list[reporting.Row]]:
+    """Write what was found; returns the rows of each problem."""
+    rows = {name: rows_of(name, found, times) for name, found in known.items() if OURS in found}
+    peers = {name: version(name) for name in ("optuna", "pymoo", "scipy")}
+    flat = [row for each in rows.values() for row in each]
+    reporting.save("benchmarks.search_quality", arguments, flat, peers=peers, hypervolumes=known)
+    return rows
 
 
 def main() -> None:
@@ -171,9 +194,7 @@ def main() -> None:
     parser.add_argument("--problems", default=names, help=f"where to search, out of {names}")
     arguments = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    rows, found = measured(arguments)
-    peers = {name: version(name) for name in ("optuna", "pymoo", "scipy")}
-    reporting.save("benchmarks.search_quality", arguments, rows, peers=peers, hypervolumes=found)
+    measure(arguments)
 
 
 if __name__ == "__main__":
