@@ -46,9 +46,12 @@ def read_knowledge(said: Any, whose: str) -> Knowledge:
         whose: who said it, for the message.
 
     Raises:
-        UserError: it is neither, or holds no image.
+        UserError: it is neither, or no floats, or logits of no image.
     """
     if isinstance(said, Knowledge):
+        for tensor in (*said.features, said.embedding, said.logits):
+            if isinstance(tensor, Tensor) and not tensor.is_floating_point():
+                raise UserError(f"the knowledge of the {whose} must be floats, got {tensor.dtype}; use .float()")
         return said
     if not isinstance(said, Tensor):
         raise UserError(

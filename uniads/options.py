@@ -90,7 +90,7 @@ def build(group: str, option: str, /, **overrides: Any) -> Any:
     except InstantiationException as error:
         cause = error.__cause__ or error
         kind = type(cause) if isinstance(cause, UserError) else UserError
-        raise kind(f"{name}: {str(cause).strip()}") from cause
+        raise kind(f"{name}: {' '.join(str(cause).split())}") from cause
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(f"{name}: {' '.join(str(error).split())}") from error
 

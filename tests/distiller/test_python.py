@@ -103,6 +103,7 @@ X = drawn(4, 10)
         ((X[0], X[0]), r"logits of the student must be floats of shape \(images, classes\).* shape \(10,\)"),
         ((X[:0], X[:0]), r"neither of them 0, got torch\.float32 and shape \(0, 10\)"),
         ((X.long(), X), r"must be floats .* got torch\.int64"),
+        ((known(8)._replace(embedding=X.long()), known(8)), "knowledge of the student must be floats, got torch.int64"),
         ((X, X, {"image": X}), r"a batch must be \(image, label\) .*, got dict with image"),
         ((X, X[:, :3]), r"shape \(4, 10\) and \(4, 3\).*call adapt"),
     ],
