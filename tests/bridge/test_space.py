@@ -9,6 +9,7 @@ from hydra.utils import get_class
 
 from tests.journey import configured, search_space
 from uniads import build, options
+from uniads.error import UserError
 from uniads.model.base import count_params
 from uniads.options import conf_dir
 from uniads.search.space import SearchSpace
@@ -183,3 +184,27 @@ def test_a_new_transform_joins_every_space_that_takes_all(
     found = values(space("space=extended", folder=mine))
     assert "halved" in found[FIRST.format("logits")]
     assert "halved" not in found[FIRST.format("feature")]
+
+
+def test_a_prior_draws_near_the_spaces_centres_and_published_distillers(space: Make) -> None:
+    found = space("search.prior=0.9")
+    points = [found.point(genome) for genome in found.fill(60, Random(0))]
+    published = [point for point in points if point["distiller"] != "balanced"]
+    assert {point["distiller"] for point in published} == {"plain", "kd"}
+    assert 18 <= len(published) <= 24  # two of five centres, and draws without a term
+    key = "distance@distiller.logits.distance"
+    terms = [point for point in points if point["distiller"] == "balanced" and point["distiller.logits.weight"] != 0]
+    assert sum(point[key] == "kl" for point in terms) > len(terms) / 2
+    assert len({point["student.width"] for point in points}) == 4  # students are drawn as ever
+
+
+def test_a_centre_is_fitted_to_the_space(space: Make) -> None:
+    found = space("space=balanced", "distiller.logits.tau=4", "search.prior=1", "search.warm_start=[]")
+    assert "distiller.logits.tau" not in values(found)
+    points = [found.point(genome) for genome in found.fill(60, Random(0))]
+    assert sum(point["distiller.logits.weight"] == 2 for point in points) > 30
+
+
+def test_a_prior_without_a_centre_is_refused(space: Make) -> None:
+    with pytest.raises(UserError, match="draws near centres, and this space has none; name published distillers in"):
+        space("space=paper", "search.warm_start=[]", "search.prior=0.5")

@@ -194,22 +194,3 @@ def test_the_ends_of_a_range_are_not_taken_for_two_values(ends: tuple[float, flo
     assert SearchSpace({"lr": list(ends)}).size == 2
     assert SearchSpace({"lr": (*ends, 7.0)}).size == 3
     assert SearchSpace({"lr": (1, 2), "name": ("a", "b")}).size == 4
-
-
-@pytest.mark.parametrize(("prior", "n", "taken"), [(0, 20, 0), (0.25, 20, 5), (1, 6, 6)])
-def test_a_prior_is_the_share_of_draws_that_take_another_value(prior: float, n: int, taken: int) -> None:
-    space = SearchSpace({"how": ["terms", "a", "b"], "x": [1, 2]}, priors={"how": prior})
-    chosen = Counter(space.point(genome)["how"] for genome in space.fill(n, Random(0)))
-    assert chosen["a"] + chosen["b"] == taken
-    assert abs(chosen["a"] - chosen["b"]) <= 1
-    rng = Random(0)
-    drawn = [space.point(space.draw(rng))["how"] for _ in range(4000)]
-    assert drawn.count("terms") / 4000 == pytest.approx(1 - prior, abs=0.03)
-
-
-@pytest.mark.parametrize(
-    ("priors", "message"), [({"x": 1.5}, "share from 0 to 1, got 1.5"), ({"y": 0.5}, "prior of 'y' needs a gene")]
-)
-def test_what_can_be_no_prior_is_refused(priors: dict[str, float], message: str) -> None:
-    with pytest.raises(UserError, match=message):
-        SearchSpace({"x": [1, 2]}, priors=priors)

@@ -46,6 +46,7 @@ class SpaceSettings:
         ranks: for each transform that the space lists, the ranks that it takes with those that it returns.
         kept: for each of these transforms the ranks of which it leaves every tensor as it is.
         models: the facts of each network that the space lists for the student.
+        centres: values of some keys, by name, near which ``search.prior`` draws.
         base_distiller: the distiller that all candidates have but for those of the warm start.
         warm_start: published distillers to begin with.
         max_params: no student above is trained: a number, ``teacher``, ``pair``, or None.
@@ -58,6 +59,7 @@ class SpaceSettings:
     ranks: Mapping[str, Mapping[int, int]]
     kept: Mapping[str, Sequence[int]]
     models: Mapping[str, Mapping[str, Any]]
+    centres: Mapping[str, Mapping[str, Value]]
     base_distiller: str
     warm_start: tuple[str, ...]
     max_params: int | str | None
@@ -85,7 +87,7 @@ class SearchSettings:
         max_seconds: likewise.
         max_failures: share of a generation, 0 to 1, above which the search stops.
         confirm: so many contenders are trained again in the end; 0 in a replay, which knows no second trainings.
-        prior: share of random draws that take a published distiller of the warm start.
+        prior: share of random draws that lie near a centre, or take a published distiller of the warm start.
         seed: of the search.
         objective: ``train``, or ``replay`` for a recorded ledger.
         ledger: the ledger to replay.
@@ -243,6 +245,7 @@ def _space_settings(
         ranks={name: transform.ranks for name, transform in transforms.items()},
         kept={name: [rank for rank in each.ranks if each.keeps(rank)] for name, each in transforms.items()},
         models=_model_facts([str(name) for name in dimensions.get("model@student", ())], overrides, loader),
+        centres=plain(cfg.space).get("centres", {}),
         base_distiller=distiller,
         warm_start=_warm_start(cfg, distiller, dimensions, loader, "distiller" in fixed),
         max_params=cfg.search.max_params,

@@ -8,6 +8,7 @@ from uniads.bridge.student import Students, is_of_student
 from uniads.bridge.warm_start import KEY, WarmStart, nearest
 from uniads.distiller.legal import NodeRule
 from uniads.error import UserError
+from uniads.search.prior import Prior
 from uniads.search.space import Point, SearchSpace, Value
 
 NO_TEACHER = "plain"
@@ -40,23 +41,54 @@ def build_space(settings: SearchSettings, students: Students, warm_start: WarmSt
         dimensions[key] = legal
 
     weight_keys = [f"distiller.{name}.weight" for name in space.nodes]
-    plain = _find_plain_values(dimensions)
+    plain, base = _find_plain_values(dimensions), settings.space.base_distiller
 
     def repair(point: Point) -> Point:
         for rule in rules:
             point = rule.repair(point, dimensions)
-        is_plain = bool(weight_keys) and all(point.get(key) == 0 for key in weight_keys)
+        has_nodes = point.get(KEY, base) == base  # the weights of a published distiller's are idle
+        is_plain = has_nodes and bool(weight_keys) and all(point.get(key) == 0 for key in weight_keys)
         return point | plain if is_plain else point
 
     switches = [*warm_start.switches(dimensions), *(s for rule in rules for s in rule.switches(dimensions))]
     limit = _find_limit(settings, students)
     admits = _build_cap(limit, students)
-    built = SearchSpace(dimensions, repair, admits, switches, dict.fromkeys(warm_start.dimensions(), settings.prior))
+    built = SearchSpace(
+        dimensions, repair, admits, switches, list(warm_start.dimensions()), _build_prior(settings, dimensions)
+    )
     if built.size < 2:
         raise UserError("the search space has one point; give at least one key of space.dimensions two values")
     if limit is not None:
         _check_cap(limit, built, students)
     return built
+
+
+def _build_prior(settings: SearchSettings, dimensions: Mapping[str, Sequence[Value]]) -> Prior | None:
+    """The space's centres as far as its values allow, and the warm start's distillers as they are.
+
+    Raises:
+        UserError: a share of random draws is asked for, and the space has no centre.
+    """
+    if not settings.prior:
+        return None
+    centres = [_fit_centre(centre, dimensions) for centre in settings.space.centres.values()]
+    centres += [{KEY: name} for name in dimensions.get(KEY, ()) if name != settings.space.base_distiller]
+    if not any(centres):
+        raise UserError(
+            f"search.prior={settings.prior} draws near centres, and this space has none; name published distillers in "
+            "search.warm_start, give space.centres, or use search.prior=0"
+        )
+    return Prior([centre for centre in centres if centre], settings.prior)
+
+
+def _fit_centre(centre: Mapping[str, Value], dimensions: Mapping[str, Sequence[Value]]) -> Point:
+    """What a space has of a centre; the nearest number stands for one that the space does not list."""
+    numbers = {key for key, value in centre.items() if isinstance(value, int | float) and not isinstance(value, bool)}
+    return {
+        key: nearest(value, dimensions[key])
+        for key, value in centre.items()
+        if key in dimensions and (value in dimensions[key] or key in numbers)
+    }
 
 
 def _find_plain_values(dimensions: Mapping[str, Sequence[Value]]) -> Point:

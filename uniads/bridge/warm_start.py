@@ -3,9 +3,9 @@
 Few of them are points of a space of nodes: AT sums over taps, SP weighs 3000. They are taken as their files have them;
 of all other genes they have the pair's own value, or the nearest that the space lists. The space gets one more gene,
 ``distiller``: the distiller whose nodes are searched, or a published one. While it names a published one, the genes of
-the nodes are idle. ``search.prior`` is the share of random draws that take a published distiller; the student is
-drawn, too. At 0 random draws leave the gene alone, so that the rest of the space is searched as without it. A published
-distiller spreads by crossover where it is good, and mutation may draw one: the prior fades as evidence grows.
+the nodes are idle. Random draws leave the gene alone, so that the rest of the space is searched as without it, but for
+the share ``search.prior`` of them. A published distiller spreads by crossover where it is good, and mutation may draw
+one.
 """
 
 from collections.abc import Mapping, Sequence

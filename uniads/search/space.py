@@ -1,6 +1,6 @@
 """A search space maps override keys to allowed values; a genome is a tuple of indices into them."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import product
 from math import prod
@@ -8,6 +8,7 @@ from random import Random
 
 from uniads.error import UserError
 from uniads.search.dimension import Dimension, Value, identify, spell
+from uniads.search.prior import Prior
 from uniads.search.switch import Switch, check_switches
 
 __all__ = ["Dimension", "Genome", "Point", "SearchSpace", "Switch", "Value", "Weights", "spell"]
@@ -30,11 +31,13 @@ class SearchSpace:
         admits: whether a legal point may be trained at all, such as a cap on parameters.
         switches: say which genes are idle at which points. They are applied in this order. A switch whose own gene is
             idle does nothing.
-        priors: for some keys the share of random draws, 0 to 1, that take any but its first value. At 0 those values
-            come from warm starts, crossover and mutation only.
+        seeded: keys that even draws leave at their first value. Their other values come from the prior, warm starts,
+            crossover and mutation.
+        prior: where a share of random draws lies; None for even draws only.
 
     Raises:
-        UserError: there is no dimension, or a dimension has no value or one twice, or a switch or a prior does not fit.
+        UserError: there is no dimension, or a dimension has no value or one twice, or a switch or the prior does not
+            fit.
     """
 
     def __init__(
@@ -43,7 +46,8 @@ class SearchSpace:
         repair: Callable[[Point], Point] | None = None,
         admits: Callable[[Point], bool] | None = None,
         switches: Sequence[Switch] = (),
-        priors: Mapping[str, float] | None = None,
+        seeded: Collection[str] = (),
+        prior: Prior | None = None,
     ) -> None:
         for key, values in dimensions.items():
             _refuse_range(key, values)
@@ -55,8 +59,8 @@ class SearchSpace:
         self._off_values = [frozenset(map(identify, switch.values)) for switch in self.switches]
         self._repair = repair
         self._admits = admits
-        self._priors = dict(priors or {})
-        _check_priors(self._priors, self.dimensions)
+        self._seeded = frozenset(position for position, d in enumerate(self.dimensions) if d.key in seeded)
+        self._prior, self._centres = prior, prior.locate(self.dimensions) if prior else []
 
     @property
     def size(self) -> int:
@@ -72,7 +76,8 @@ class SearchSpace:
     @property
     def free_positions(self) -> tuple[int, ...]:
         """Positions of the genes that random draws set."""
-        return tuple(position for position, d in enumerate(self.dimensions) if self._priors.get(d.key, 1) > 0)
+        named = {place for centre in self._centres for place in centre} if self._prior and self._prior.share else set()
+        return tuple(place for place in range(len(self.dimensions)) if place not in self._seeded or place in named)
 
     def point(self, genome: Genome) -> Point:
         """The values that a genome stands for."""
@@ -118,33 +123,32 @@ class SearchSpace:
         return tuple(spell(key, value) for key, value in point.items() if key not in left_out)
 
     def draw(self, rng: Random, weights: Weights | None = None) -> Genome:
-        """A repaired genome; each gene is drawn by its prior, else by its weights, else evenly."""
+        """A repaired genome: near a centre by the prior's share, else each gene by its weights, or evenly."""
         genes = []
         for position, dimension in enumerate(self.dimensions):
-            values = range(len(dimension.values))
-            prior = self._priors.get(dimension.key)
-            if prior is None:
-                genes.append(rng.choices(values, weights[position] if weights else None)[0])
-            else:
-                genes.append(rng.choice(values[1:]) if prior and rng.random() < prior else 0)
+            weight = weights[position] if weights else None
+            genes.append(0 if position in self._seeded else rng.choices(range(len(dimension.values)), weight)[0])
+        if self._prior and self._prior.share and rng.random() < self._prior.share:
+            genes = self._prior.pull(genes, rng.choice(self._centres), self._seeded, rng)
         return self.repair(tuple(genes))
 
     def fill(self, n: int, rng: Random) -> list[Genome]:
         """Return n repaired genomes in which every gene takes its values about equally often (a Latin design).
 
-        Of a gene with a prior the values but the first share the prior's part of the n.
+        Then the prior's share of them is moved near its centres, about as many near each.
         """
         columns = []
-        for dimension in self.dimensions:
-            values, prior = range(len(dimension.values)), self._priors.get(dimension.key)
-            if prior is None:
-                column = _spread(values, n, rng)
-            else:
-                taken = round(prior * n)
-                column = [0] * (n - taken) + (_spread(values[1:], taken, rng) if taken else [])
+        for position, dimension in enumerate(self.dimensions):
+            levels = 1 if position in self._seeded else len(dimension.values)
+            column = [index % levels for index in range(n - n % levels)] + rng.sample(range(levels), n % levels)
             rng.shuffle(column)
             columns.append(column)
-        return [self.repair(genes) for genes in zip(*columns, strict=True)]
+        rows = [list(genes) for genes in zip(*columns, strict=True)]
+        if self._prior:
+            for turn, place in enumerate(rng.sample(range(n), round(self._prior.share * n))):
+                centre = self._centres[turn % len(self._centres)]
+                rows[place] = self._prior.pull(rows[place], centre, self._seeded, rng)
+        return [self.repair(tuple(genes)) for genes in rows]
 
     def every(self) -> Iterator[Genome]:
         """All repaired genomes in order. A genome to which others are repaired is repeated."""
@@ -163,26 +167,6 @@ class SearchSpace:
         """The point with the first value of every idle gene."""
         idle = self._idle_keys(point)
         return point | {dimension.key: dimension.values[0] for dimension in self.dimensions if dimension.key in idle}
-
-
-def _spread(values: Sequence[int], n: int, rng: Random) -> list[int]:
-    """N values, each about equally often."""
-    levels = len(values)
-    return [values[index % levels] for index in range(n - n % levels)] + rng.sample(values, n % levels)
-
-
-def _check_priors(priors: Mapping[str, float], dimensions: Sequence[Dimension]) -> None:
-    """Refuse what can't be a prior.
-
-    Raises:
-        UserError: a key has no dimension or only one value, or a share is not from 0 to 1.
-    """
-    choices = {dimension.key: len(dimension.values) for dimension in dimensions}
-    for key, prior in priors.items():
-        if not 0 <= prior <= 1:
-            raise UserError(f"the prior of {key!r} must be a share from 0 to 1, got {prior}")
-        if choices.get(key, 0) < 2 and (prior or key not in choices):
-            raise UserError(f"the prior of {key!r} needs a gene with at least two values; the genes are {[*choices]}")
 
 
 def _refuse_range(key: str, values: Sequence[Value]) -> None:
