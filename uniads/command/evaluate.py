@@ -141,7 +141,5 @@ def _compare_sizes(file: Path, saved: Mapping[str, Any], data: Data) -> None:
     trained = about.get("size") if isinstance(about, Mapping) else None
     if isinstance(trained, list | tuple) and tuple(trained) != tuple(data.size):
         before, now = (" x ".join(map(str, sides)) for sides in (trained, data.size))
-        notify(
-            f"{file} was trained on images of {before} pixels and is measured on {now}; "
-            f"data.size=[{','.join(map(str, trained))}] gives it its own"
-        )
+        own = f"data.size=[{','.join(map(str, trained))}] gives" if data.resizes else "data.crop and the like give"
+        notify(f"{file} was trained on images of {before} pixels and is measured on {now}; {own} it its own")

@@ -117,6 +117,11 @@ class Data(ABC):
     def _test(self) -> Images:
         return self._resample(self._check_images(self.read(train=False)))
 
+    @property
+    def resizes(self) -> bool:
+        """Whether ``data.size`` may be given: whether images are in memory."""
+        return type(self).loader is Data.loader
+
     def _check_size(self, size: int | Sequence[int] | None) -> tuple[int, int] | None:
         """Height and width; None for those that images have.
 
@@ -131,7 +136,7 @@ class Data(ABC):
                 f"data.size must be a number of pixels above 0, or height and width, got {size}; null leaves images "
                 "as they are"
             )
-        if type(self).loader is not Data.loader:
+        if not self.resizes:
             raise UserError(
                 f"data.size must be null for {type(self).__name__}, which reads its images while they are needed, got "
                 f"{size}; its own keys say how large they are, such as data.crop"

@@ -73,7 +73,7 @@ class Composed(Distiller):
 
     @property
     def settled(self) -> bool:
-        return self.balance is None or self.balance.settled
+        return self._over or self.balance is None or self.balance.settled
 
     @property
     def factors(self) -> dict[str, float]:
