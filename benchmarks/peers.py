@@ -122,7 +122,7 @@ def syne_tune(ranks: bool) -> Searcher:
         rungs = oracle.problem.rungs
         scheduler = MOASHA(
             domains, ["loss", "cost"], time_attr="epochs", max_t=oracle.top, grace_period=rungs[0],
-            reduction_factor=3, multiobjective_priority=Ranks() if ranks else None, random_seed=seed,
+            reduction_factor=oracle.problem.eta, multiobjective_priority=Ranks() if ranks else None, random_seed=seed,
         )  # fmt: skip
         number = 0
         while True:
@@ -154,15 +154,15 @@ def neps(kind: Literal["moasha", "mo_hyperband", "primo", "primo with priors"]) 
         import neps as package
 
         seed_everything(seed)
-        space = _neps_space(oracle)
+        space, eta = _neps_space(oracle), oracle.problem.eta
         if kind == "moasha":
-            optimizer: Any = package.algorithms.moasha(space)
+            optimizer: Any = package.algorithms.moasha(space, eta=eta)
         elif kind == "mo_hyperband":
-            optimizer = package.algorithms.mo_hyperband(space)
+            optimizer = package.algorithms.mo_hyperband(space, eta=eta)
         else:
             centers = _best_guesses(oracle, seed) if kind == "primo with priors" else {}
             confidences = {name: dict.fromkeys(center, CONFIDENCE) for name, center in centers.items()}
-            optimizer = package.algorithms.primo(space, prior_centers=centers, prior_confidences=confidences)
+            optimizer = package.algorithms.primo(space, eta=eta, prior_centers=centers, prior_confidences=confidences)
         loop = package.AskAndTell(optimizer)
         trainings: dict[str, Training] = {}
         while True:
@@ -226,7 +226,8 @@ def smac(fidelities: bool) -> Searcher:
                 n_trials=oracle.budget // (3 if fidelities else oracle.top), output_directory=folder, **budgets,
             )  # fmt: skip
             facade_class = MultiFidelityFacade if fidelities else HyperparameterOptimizationFacade
-            halving = {"incumbent_selection": "highest_budget"} if fidelities else {}
+            eta = oracle.problem.eta
+            halving = {"incumbent_selection": "highest_budget", "eta": eta} if fidelities else {}
             facade = facade_class(
                 scenario, lambda config, seed, budget=None: [0.0, 0.0], multi_objective_algorithm=ParEGO(scenario),
                 intensifier=facade_class.get_intensifier(scenario, **halving), logging_level=False, overwrite=True,

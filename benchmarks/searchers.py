@@ -1,6 +1,6 @@
 """python -m benchmarks.searchers --problem distillation --epochs 200: two-objective searchers at equal epochs.
 
-UniADS's searches beside those of NePS, Syne Tune, Optuna and SMAC, on problems with rungs at 1, 3 and 9 epochs that
+UniADS's searches beside those of NePS, Syne Tune, Optuna and SMAC, on problems with rungs that
 ``benchmarks.multi_fidelity`` states. Each may spend the same epochs. A training that goes on from a lower rung costs
 the further epochs alone, with everybody; UniADS's own schedules count so too. What does not fit into the rest is
 refused and ends the search.
@@ -45,7 +45,7 @@ from hydra.core.global_hydra import GlobalHydra
 from scipy import stats
 
 from benchmarks import reporting
-from benchmarks.multi_fidelity import NAMES, RUNGS, MultiFidelityProblem, Oracle, SpentError, Training, build_problem
+from benchmarks.multi_fidelity import NAMES, MultiFidelityProblem, Oracle, SpentError, Training, build_problem
 from benchmarks.peers import PACKAGES, PEERS, Searcher
 from uniads.bridge.algorithm import build_algorithm
 from uniads.bridge.player import Player, build_player
@@ -55,15 +55,15 @@ from uniads.search import Measure, Trial, pareto, search
 from uniads.search.replay.contest import GUARD
 
 OURS = "UniADS quick"
-SIZE_GENES = "search.shrinkage.spare=[blocks.,width]"
+SIZE_GENES = "search.shrinkage.spare=[student.,blocks.,width]"
 """As with real students, the genes that decide a size keep equal weights."""
 
 
 @cache
-def compose(option: str) -> Player:
-    """A search as the command line has it, on the rungs of the problems."""
+def compose(option: str, rungs: tuple[int, ...]) -> Player:
+    """A search as the command line has it, on these rungs."""
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        return build_player(f"{option} {SIZE_GENES}", RUNGS, GlobalHydra.instance().config_loader())
+        return build_player(f"{option} {SIZE_GENES}", rungs, GlobalHydra.instance().config_loader())
 
 
 def uniads(option: str, told: bool = True) -> Searcher:
@@ -75,7 +75,8 @@ def uniads(option: str, told: bool = True) -> Searcher:
     """
 
     def searcher(oracle: Oracle, seed: int) -> None:
-        player, problem = compose(option), oracle.problem
+        problem = oracle.problem
+        player = compose(option, problem.rungs)
         worst_loss, worst_cost = problem.reference
         measures = [Measure("loss", reference=worst_loss), Measure("cost", reference=worst_cost)]
         known = problem.known if told else lambda genome: {}
@@ -106,7 +107,10 @@ class _Trainings:
         for trial in trials:
             training = self._trainings.setdefault(trial.candidate, Training(trial.genome))
             loss, cost = self._oracle.train(training, trial.epochs)
-            yield trial.completed({"loss": loss, "cost": cost})
+            if training.stopped is None:
+                yield trial.completed({"loss": loss, "cost": cost})
+            else:
+                yield trial.rejected("stopped in training", {"epochs": trial.start + training.stopped})
 
 
 def one_epoch_first(oracle: Oracle, seed: int) -> None:
@@ -116,7 +120,8 @@ def one_epoch_first(oracle: Oracle, seed: int) -> None:
     trainings = [Training(oracle.space.draw(rng)) for _ in range(count)]
     values = [oracle.train(training, low) for training in trainings]
     for position in pareto.order(values, [training.genome for training in trainings]):
-        oracle.train(trainings[position], oracle.top)
+        if trainings[position].stopped is None:
+            oracle.train(trainings[position], oracle.top)
 
 
 OWN: Mapping[str, Searcher] = {

@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from benchmarks.multi_fidelity import NAMES, RUNGS, Oracle, SpentError, Training, build_problem
+from benchmarks.multi_fidelity import LOSS, MOST, RUNGS, TOLERANCE, Oracle, SpentError, Training, build_problem
 from benchmarks.peers import PEERS
 from benchmarks.searchers import OURS, OWN, run, stand, tables
 
@@ -12,7 +12,7 @@ EPOCHS = 60
 SEED = 1000
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", LOSS)
 def test_what_the_highest_rung_shows_is_the_truth_and_some_noise(name: str) -> None:
     problem = build_problem(name, SEED)
     genome = problem.space.fill(1, Random(0))[0]
@@ -48,11 +48,35 @@ def test_only_candidates_that_were_trained_in_full_count() -> None:
     assert oracle.hypervolume(spent=72) == oracle.hypervolume()
 
 
+def test_a_training_that_the_ledger_stops_costs_a_part_of_an_epoch_and_counts_nothing() -> None:
+    problem = build_problem("ledger", SEED)
+    genomes = [genome for genome in problem.space.fill(40, Random(0)) if problem.space.admits(genome)]
+    (stopped, *_) = (genome for genome in genomes if problem.stops_after(genome, SEED) is not None)
+    oracle = Oracle(problem, SEED, 8)
+    training = Training(stopped)
+    assert [oracle.train(training, epochs) for epochs in problem.rungs] == [problem.worst] * 3
+    assert 0 < oracle.spent < 1
+    assert not oracle.finished
+    assert oracle.hypervolume() == 0
+
+
+def test_a_student_that_the_ledger_knows_nothing_of_costs_nothing_and_the_asking_ends() -> None:
+    problem = build_problem("ledger", SEED)
+    (unknown, *_) = (genome for genome in problem.space.fill(200, Random(0)) if not problem.space.admits(genome))
+    oracle = Oracle(problem, SEED, 4)
+    for _ in range(MOST * oracle.budget):
+        oracle.train(Training(unknown), 1)
+    with pytest.raises(SpentError, match="most cost nothing"):
+        oracle.train(Training(unknown), 1)
+    assert oracle.spent == 0
+
+
+@pytest.mark.parametrize("problem", ["distillation", "ledger"])
 @pytest.mark.parametrize("name", OWN)
-def test_our_searchers_spend_their_epochs_and_no_more(name: str) -> None:
-    oracle = run(OWN[name], build_problem("distillation", SEED), SEED, EPOCHS)
-    assert EPOCHS - RUNGS[-1] < oracle.spent <= EPOCHS
-    assert 0 < len(oracle.finished) <= EPOCHS // RUNGS[-1]
+def test_our_searchers_spend_their_epochs_and_no_more(name: str, problem: str) -> None:
+    oracle = run(OWN[name], build_problem(problem, SEED), SEED, EPOCHS)
+    assert EPOCHS - oracle.top < oracle.spent < EPOCHS + TOLERANCE
+    assert 0 < len(oracle.finished) <= EPOCHS // oracle.top
 
 
 @pytest.mark.slow
