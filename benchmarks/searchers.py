@@ -1,18 +1,20 @@
 """python -m benchmarks.searchers --problem distillation --epochs 200: two-objective searchers at equal epochs.
 
-UniADS's searches beside those of NePS, Syne Tune, Optuna and SMAC, on problems with rungs that
+UniADS's searches beside those of NePS, Syne Tune, Optuna and SMAC, on the problems with rungs that
 ``benchmarks.multi_fidelity`` states. Each may spend the same epochs. A training that goes on from a lower rung costs
 the further epochs alone, with everybody; UniADS's own schedules count so too. What does not fit into the rest is
 refused and ends the search.
 
 ``UniADS quick`` and ``UniADS paper`` are ``search=quick``, the default, and ``search=paper``: NSGA-II with its guide,
 halving in generations with their quotas, rejection and shrinkage, moved to these rungs. ``no guide`` is the same with
-``search.algorithm.guide=null``, ``random`` is ``search=random`` with the quotas of ``paper``. What serves a real search
-alone is left out: warm starts, a cap on parameters, and second trainings in the end. Where the cost of a point is known
-without a training, as a size is, UniADS makes use of it, but for the row ``cost not told``; nobody else can be told.
-``one epoch first`` spends half of the epochs on random candidates, one each, and trains the best k by front and
-crowding distance to the end (arXiv:2307.15422). The others are described in ``benchmarks.peers``; those that are not
-installed are left out.
+``search.algorithm.guide=null``, ``random`` is ``search=random`` with the schedule of ``paper``. What serves a real
+search alone is left out: warm starts, a cap on parameters, and second trainings in the end. ``one epoch first`` spends
+half of the epochs on random candidates, one each, and trains the best k by front and crowding distance to the end
+(arXiv:2307.15422). The others are described in ``benchmarks.peers``; those that are not installed are left out.
+
+Where the cost of a point is known without a training, as a size is, UniADS makes use of it, which nobody else can be
+told. Two rows say what that is worth: UniADS with ``cost not told``, and ``one epoch first, cost told``, each of whose
+candidates is the cheapest of ten random points.
 
 Measured is the hypervolume of the true values, without noise, of the candidates that a searcher trained to the highest
 rung; ``at half`` counts those that it had trained so far within half of the epochs (``one epoch first`` has none by
@@ -51,7 +53,7 @@ from uniads.bridge.algorithm import build_algorithm
 from uniads.bridge.player import Player, build_player
 from uniads.options import conf_dir
 from uniads.report.comparison.standing import adjust_p_values, bootstrap_median
-from uniads.search import Measure, Trial, pareto, search
+from uniads.search import Genome, Measure, Trial, pareto, search
 from uniads.search.replay.contest import GUARD
 
 OURS = "UniADS quick"
@@ -113,15 +115,29 @@ class _Trainings:
                 yield trial.rejected("stopped in training", {"epochs": trial.start + training.stopped})
 
 
-def one_epoch_first(oracle: Oracle, seed: int) -> None:
-    """Half of the epochs for random candidates at the lowest rung, the rest to train the best of them in full."""
-    rng, low = Random(f"one-epoch-{seed}"), oracle.problem.rungs[0]
-    count = oracle.budget // 2 // low
-    trainings = [Training(oracle.space.draw(rng)) for _ in range(count)]
-    values = [oracle.train(training, low) for training in trainings]
-    for position in pareto.order(values, [training.genome for training in trainings]):
-        if trainings[position].stopped is None:
-            oracle.train(trainings[position], oracle.top)
+def one_epoch_first(told: bool = False) -> Searcher:
+    """Half of the epochs for random candidates at the lowest rung, the rest to train the best of them in full.
+
+    Args:
+        told: whether each candidate is the one of the lowest known cost out of ten random points.
+    """
+
+    def searcher(oracle: Oracle, seed: int) -> None:
+        rng, low = Random(f"one-epoch-{seed}"), oracle.problem.rungs[0]
+        genomes = [oracle.space.draw(rng) for _ in range(oracle.budget // 2 // low)]
+        if told:
+            genomes = [_cheapest(oracle, [genome, *(oracle.space.draw(rng) for _ in range(9))]) for genome in genomes]
+        trainings = [Training(genome) for genome in genomes]
+        values = [oracle.train(training, low) for training in trainings]
+        for position in pareto.order(values, [training.genome for training in trainings]):
+            if trainings[position].stopped is None:
+                oracle.train(trainings[position], oracle.top)
+
+    return searcher
+
+
+def _cheapest(oracle: Oracle, genomes: Sequence[Genome]) -> Genome:
+    return min(genomes, key=lambda genome: oracle.problem.known(genome).get("cost", 0.0))
 
 
 OWN: Mapping[str, Searcher] = {
@@ -131,7 +147,8 @@ OWN: Mapping[str, Searcher] = {
     "UniADS quick, no guide": uniads("quick search.algorithm.guide=null"),
     "UniADS paper, no guide": uniads("paper search.algorithm.guide=null"),
     "UniADS random": uniads("paper algorithm@search.algorithm=random"),
-    "one epoch first": one_epoch_first,
+    "one epoch first": one_epoch_first(),
+    "one epoch first, cost told": one_epoch_first(told=True),
 }
 
 
