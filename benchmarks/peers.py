@@ -143,6 +143,9 @@ def syne_tune(ranks: bool) -> Searcher:
 def neps(kind: Literal["moasha", "mo_hyperband", "primo", "primo with priors"]) -> Searcher:
     """NePS's MO-ASHA, multi-objective Hyperband and PriMO, through its ask and tell.
 
+    Its MO-ASHA promotes the best of a rung whenever three of those that are left there are not promoted, so that nearly
+    all candidates end up trained in full.
+
     PriMO begins with MO-ASHA, for as many full trainings as there are genes, and goes on with Bayesian optimisation of
     full trainings. Without priors it is given none. With priors it is given, for each of the two values, the best of
     100 random points by the true value, with confidence 0.75: knowledge that nobody else has, and that costs nothing
