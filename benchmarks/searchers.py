@@ -258,7 +258,8 @@ def main() -> None:
                 rows.append(dict(reporting.rounded_row(measure(name, searcher, arguments, seed))))
                 reporting.save("benchmarks.searchers", arguments, rows, peers=versions())
     found = dict(tables(rows))
-    reporting.save("benchmarks.searchers", arguments, rows, peers=versions(), tables=found)
+    listed = [reporting.rounded_row({"table": title, **row}) for title, table in found.items() for row in table]
+    reporting.save("benchmarks.searchers", arguments, rows, peers=versions(), tables=listed)
     for title, table in found.items():
         reporting.show(title, table)
 
