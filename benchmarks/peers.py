@@ -36,6 +36,24 @@ def genome_of(space: SearchSpace, config: Mapping[str, Any]) -> Genome:
     return space.repair(tuple(int(config[dimension.key]) for dimension in space.dimensions))
 
 
+def domains_of(
+    space: SearchSpace, integer: Callable[[int, int], Any], category: Callable[[list[int]], Any]
+) -> dict[str, Any]:
+    """A package's domain of the positions of each key's values.
+
+    Args:
+        space: where to search.
+        integer: makes the domain of a number, from its first and last position.
+        category: makes that of anything else, from all positions.
+    """
+    return {
+        dimension.key: integer(0, len(dimension.values) - 1)
+        if dimension.ordinal
+        else category(list(range(len(dimension.values))))
+        for dimension in space.dimensions
+    }
+
+
 def seed_everything(seed: int) -> None:
     """Seed the global generators."""
     random.seed(seed)
@@ -66,6 +84,8 @@ def optuna(kind: Literal["nsga2", "nsga3", "tpe", "gp"]) -> Searcher:
     def searcher(oracle: Oracle, seed: int) -> None:
         import optuna as package
 
+        from uniads.search.algorithm.tpe import build_gene_distributions
+
         samplers = package.samplers
         made: Mapping[str, Callable[[], package.samplers.BaseSampler]] = {
             "nsga2": lambda: samplers.NSGAIISampler(population_size=SMALL, seed=seed),
@@ -73,14 +93,7 @@ def optuna(kind: Literal["nsga2", "nsga3", "tpe", "gp"]) -> Searcher:
             "tpe": lambda: samplers.TPESampler(multivariate=True, seed=seed),
             "gp": lambda: samplers.GPSampler(seed=seed, deterministic_objective=False),
         }
-        distributions: dict[str, package.distributions.BaseDistribution] = {}
-        for dimension in oracle.space.dimensions:
-            count = len(dimension.values)
-            distributions[dimension.key] = (
-                package.distributions.IntDistribution(0, count - 1)
-                if dimension.ordinal
-                else package.distributions.CategoricalDistribution(list(range(count)))
-            )
+        distributions = build_gene_distributions(oracle.space)
         seed_everything(seed)
         study = package.create_study(sampler=made[kind](), directions=["minimize", "minimize"])
         while True:
@@ -113,12 +126,7 @@ def syne_tune(ranks: bool) -> Searcher:
                 return np.argsort(super().priority_unsafe(objectives))
 
         seed_everything(seed)
-        domains = {
-            dimension.key: config_space.randint(0, len(dimension.values) - 1)
-            if dimension.ordinal
-            else config_space.choice(list(range(len(dimension.values))))
-            for dimension in oracle.space.dimensions
-        }
+        domains = domains_of(oracle.space, config_space.randint, config_space.choice)
         rungs = oracle.problem.rungs
         scheduler = MOASHA(
             domains, ["loss", "cost"], time_attr="epochs", max_t=oracle.top, grace_period=rungs[0],
@@ -181,12 +189,7 @@ def neps(kind: Literal["moasha", "mo_hyperband", "primo", "primo with priors"]) 
 def _neps_space(oracle: Oracle) -> Any:
     import neps as package
 
-    genes = {
-        dimension.key: package.HPOInteger(0, len(dimension.values) - 1)
-        if dimension.ordinal
-        else package.HPOCategorical(list(range(len(dimension.values))))
-        for dimension in oracle.space.dimensions
-    }
+    genes = domains_of(oracle.space, package.HPOInteger, package.HPOCategorical)
     rungs = oracle.problem.rungs
     return package.SearchSpace({**genes, "epochs": package.HPOInteger(rungs[0], rungs[-1], is_fidelity=True)})
 
@@ -247,17 +250,9 @@ def smac(fidelities: bool) -> Searcher:
 
 
 def _smac_space(oracle: Oracle, seed: int) -> Any:
-    from ConfigSpace import Categorical, ConfigurationSpace, Integer
+    from ConfigSpace import ConfigurationSpace
 
-    space = ConfigurationSpace(seed=seed)
-    for dimension in oracle.space.dimensions:
-        count = len(dimension.values)
-        space.add(
-            Integer(dimension.key, (0, count - 1))
-            if dimension.ordinal
-            else Categorical(dimension.key, list(range(count)))
-        )
-    return space
+    return ConfigurationSpace(seed=seed, space=domains_of(oracle.space, lambda first, last: (first, last), list))
 
 
 PEERS: Mapping[str, tuple[str, Searcher]] = {

@@ -27,14 +27,13 @@ from scipy.stats import wilcoxon
 
 from benchmarks import reporting
 from benchmarks.problems import PROBLEMS, Pair, Problem
+from uniads.options import option_facts
 from uniads.search import NSGA2, Algorithm, Full, Measure, Random, RegularizedEvolution, per_point, search
 from uniads.search.algorithm.guide import Guide
-from uniads.search.algorithm.tpe import TPE
+from uniads.search.algorithm.tpe import TPE, build_gene_distributions
 from uniads.search.pareto import hypervolume
 
 OFFSPRING = 20
-CHILDREN = 300
-"""As ``search.algorithm.guide.children``."""
 OURS = "UniADS nsga2"
 NAMES = ("first", "second")
 
@@ -58,7 +57,8 @@ def uniads(algorithm: Callable[..., Algorithm], problem: Problem, seed: int, eva
 def guided(problem: Problem, seed: int, evaluations: int) -> list[Pair]:
     """NSGA-II with the guide that searches have; it is told nothing of either measure but what was evaluated."""
     measures = [Measure(name, reference=worst) for name, worst in zip(NAMES, problem.reference, strict=True)]
-    guide = Guide(problem.space, measures, lambda genome: {}, children=CHILDREN)
+    children = option_facts("algorithm", "nsga2")["guide"]["children"]
+    guide = Guide(problem.space, measures, lambda genome: {}, children=children)
     return uniads(partial(NSGA2, guide=guide), problem, seed, evaluations)
 
 
@@ -66,14 +66,7 @@ def by_optuna(
     sampler: Callable[..., optuna.samplers.BaseSampler], problem: Problem, seed: int, evaluations: int
 ) -> list[Pair]:
     """One of Optuna's; numbers are integers, all else categories."""
-    distributions: dict[str, optuna.distributions.BaseDistribution] = {}
-    for dimension in problem.space.dimensions:
-        levels = len(dimension.values)
-        distributions[dimension.key] = (
-            optuna.distributions.IntDistribution(0, levels - 1)
-            if dimension.ordinal
-            else optuna.distributions.CategoricalDistribution(list(range(levels)))
-        )
+    distributions = build_gene_distributions(problem.space)
     study = optuna.create_study(sampler=sampler(seed=seed), directions=["minimize", "minimize"])
     found = []
     for _ in range(evaluations):

@@ -8,6 +8,7 @@ from uniads.bridge.student import Students, is_of_student
 from uniads.bridge.warm_start import KEY, WarmStart, nearest
 from uniads.distiller.legal import NodeRule
 from uniads.error import UserError
+from uniads.search.dimension import is_number
 from uniads.search.prior import Prior
 from uniads.search.space import Point, SearchSpace, Value
 
@@ -83,11 +84,10 @@ def _build_prior(settings: SearchSettings, dimensions: Mapping[str, Sequence[Val
 
 def _fit_centre(centre: Mapping[str, Value], dimensions: Mapping[str, Sequence[Value]]) -> Point:
     """What a space has of a centre; the nearest number stands for one that the space does not list."""
-    numbers = {key for key, value in centre.items() if isinstance(value, int | float) and not isinstance(value, bool)}
     return {
         key: nearest(value, dimensions[key])
         for key, value in centre.items()
-        if key in dimensions and (value in dimensions[key] or key in numbers)
+        if key in dimensions and (value in dimensions[key] or is_number(value))
     }
 
 

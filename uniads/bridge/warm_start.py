@@ -15,6 +15,7 @@ from typing import Any
 
 from uniads.bridge.student import is_of_student
 from uniads.error import UserError
+from uniads.search.dimension import is_number
 from uniads.search.space import Genome, Point, SearchSpace, Switch, Value
 
 KEY = "distiller"
@@ -93,7 +94,7 @@ def nearest(value: Any, values: Sequence[Value]) -> Value:
     """The value itself where it is listed, else the nearest number, of positive ones by their ratio; else the first."""
     if value in values:
         return next(other for other in values if other == value)
-    numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
+    numbers = [v for v in values if is_number(v)]
     if not isinstance(value, int | float) or not numbers:
         return values[0]
     positive = value > 0 and all(v > 0 for v in numbers)
@@ -102,7 +103,7 @@ def nearest(value: Any, values: Sequence[Value]) -> Value:
 
 def nearest_below(value: Any, values: Sequence[Value]) -> Value:
     """The largest number up to the value, else the smallest; what ``nearest`` says of anything but numbers."""
-    numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
-    if not isinstance(value, int | float) or isinstance(value, bool) or not numbers:
+    numbers = [v for v in values if is_number(v)]
+    if not is_number(value) or not numbers:
         return nearest(value, values)
     return max((v for v in numbers if v <= value), default=min(numbers))

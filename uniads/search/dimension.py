@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 from math import isfinite
+from typing import TypeGuard
 
 from uniads.error import UserError
 
@@ -40,7 +41,7 @@ class Dimension:
     @property
     def ordinal(self) -> bool:
         """Whether the values are numbers, so that neighbours are alike and mutation can step between them."""
-        return all(isinstance(value, int | float) and not isinstance(value, bool) for value in self.values)
+        return all(map(is_number, self.values))
 
     def index(self, value: Value) -> int:
         """Position of a value.
@@ -56,6 +57,11 @@ class Dimension:
     @cached_property
     def _positions(self) -> dict[tuple[bool, Value], int]:
         return {identify(value): position for position, value in enumerate(self.values)}
+
+
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Whether a value is a number; True and False are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def identify(value: Value) -> tuple[bool, Value]:

@@ -60,7 +60,8 @@ class SearchSpace:
         self._repair = repair
         self._admits = admits
         self._seeded = frozenset(position for position, d in enumerate(self.dimensions) if d.key in seeded)
-        self._prior, self._centres = prior, prior.locate(self.dimensions) if prior else []
+        self._centres = prior.locate(self.dimensions) if prior else []
+        self._prior = prior if prior and prior.share else None
 
     @property
     def size(self) -> int:
@@ -76,7 +77,7 @@ class SearchSpace:
     @property
     def free_positions(self) -> tuple[int, ...]:
         """Positions of the genes that random draws set."""
-        named = {place for centre in self._centres for place in centre} if self._prior and self._prior.share else set()
+        named = {place for centre in self._centres for place in centre} if self._prior else set()
         return tuple(place for place in range(len(self.dimensions)) if place not in self._seeded or place in named)
 
     def point(self, genome: Genome) -> Point:
@@ -128,7 +129,7 @@ class SearchSpace:
         for position, dimension in enumerate(self.dimensions):
             weight = weights[position] if weights else None
             genes.append(0 if position in self._seeded else rng.choices(range(len(dimension.values)), weight)[0])
-        if self._prior and self._prior.share and rng.random() < self._prior.share:
+        if self._prior and rng.random() < self._prior.share:
             genes = self._prior.pull(genes, rng.choice(self._centres), self._seeded, rng)
         return self.repair(tuple(genes))
 

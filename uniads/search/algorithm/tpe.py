@@ -52,7 +52,7 @@ class TPE(Algorithm):
             raise UserError(f"search.algorithm.startup must be at least 1, got {startup}")
         self.startup = startup
         self.multivariate = multivariate
-        self._distributions = {dimension.key: _distribution(space, i) for i, dimension in enumerate(space.dimensions)}
+        self._distributions = build_gene_distributions(space)
         self._ended: list[Trial] = []
         self._study: tuple[Random, optuna.Study] | None = None
 
@@ -83,11 +83,14 @@ class TPE(Algorithm):
         return create_trial(state=TrialState.COMPLETE, values=values, params=params, distributions=self._distributions)
 
 
-def _distribution(space: SearchSpace, position: int) -> BaseDistribution:
-    levels = len(space.dimensions[position].values)
-    if space.dimensions[position].ordinal:
-        return IntDistribution(0, levels - 1)
-    return CategoricalDistribution(list(range(levels)))
+def build_gene_distributions(space: SearchSpace) -> dict[str, BaseDistribution]:
+    """For each key the positions of its values as Optuna draws them: numbers as integers, all else as categories."""
+    return {
+        dimension.key: IntDistribution(0, len(dimension.values) - 1)
+        if dimension.ordinal
+        else CategoricalDistribution(list(range(len(dimension.values))))
+        for dimension in space.dimensions
+    }
 
 
 def shift_rungs(trials: Sequence[Trial]) -> list[Numbers]:
