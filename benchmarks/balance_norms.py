@@ -7,11 +7,10 @@ the last. The loss with feature maps is that of `benchmarks.random_distillers`, 
 """
 
 import json
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -19,7 +18,7 @@ from scipy import stats
 from torch import Tensor, nn
 
 from benchmarks import reporting
-from benchmarks.early_scores import draw, train
+from benchmarks.candidates import candidate_parser, draw, train_to_end
 from uniads.distiller.balance import Balance
 from uniads.knowledge import Knowledge
 from uniads.training.parts import Parts
@@ -67,10 +66,8 @@ def measure(arguments: Namespace, number: int, overrides: list[str]) -> list[dic
             distiller.balance = ByParameters(distiller.balance.names, parts.student)
             balances.append(distiller.balance)
 
-    epochs = arguments.epochs
-    with TemporaryDirectory() as folder:
-        found = train(arguments, overrides, Path(folder), epochs, [epochs], prepare).found
-    shared = {"number": number} | {key.removesuffix(f"_{epochs}"): value for key, value in found.items()}
+    found = train_to_end(arguments, overrides, arguments.seed, arguments.epochs, prepare)
+    shared = {"number": number, **found}
     return [
         {**shared, "term": name, "by maps": maps, "by parameters": parameters}
         for balance in balances
@@ -102,19 +99,11 @@ def summary(rows: list[dict[str, Any]], maps: dict[str, Any]) -> reporting.Row:
 
 def main() -> None:
     """Train, keep, compare."""
-    parser = ArgumentParser(description=__doc__)
-    parser.add_argument("overrides", nargs="*", help="of python -m uniads.search")
+    parser = candidate_parser(__doc__)
     parser.add_argument("--maps", type=Path, required=True, help="result of benchmarks.random_distillers")
-    parser.add_argument("--pair", default="resnet56-resnet20")
-    parser.add_argument("--candidates", type=int, default=60)
     parser.add_argument("--epochs", type=int, default=5, help="length of each training")
-    parser.add_argument("--decay", type=float, default=0.97, help="of the moving average of weights, a step")
-    parser.add_argument("--seed", type=int, default=0, help="of the draws and their weights")
-    parser.add_argument("--store", type=Path, default=Path("build/early_scores"), help="of the teacher's answers")
-    parser.add_argument("--json", type=Path, help="where the rows are kept")
     arguments = parser.parse_args()
-    arguments.store = arguments.store.resolve()
-    rows = reporting.read_rows(arguments.json)
+    rows = reporting.resume(arguments, "candidates").get("rows", [])
     done = max((row["number"] for row in rows), default=-1)
     for number, overrides in enumerate(draw(arguments)):
         if number > done:

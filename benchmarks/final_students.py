@@ -96,7 +96,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="the first")
     parser.add_argument("--json", type=Path, help="where the rows are kept")
     arguments = parser.parse_args()
-    rows = reporting.read_rows(arguments.json)
+    if arguments.repeats < 2:
+        parser.error(f"--repeats must be at least 2, got {arguments.repeats}: one seed has no interval")
+    rows = reporting.resume(arguments, "repeats").get("rows", [])
     seeds = range(arguments.seed, arguments.seed + arguments.repeats)
     for number, (seed, name) in enumerate(product(seeds, (SEARCH, *BASELINES))):
         if number >= len(rows):

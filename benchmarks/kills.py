@@ -228,9 +228,9 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="where the rows are kept")
     arguments = parser.parse_args()
     arguments.folder = arguments.folder.resolve()
+    rows: list[reporting.Row] = reporting.resume(arguments, "kills", "first", "folder").get("rows", [])
     rmtree(arguments.folder, ignore_errors=True)
     arguments.folder.mkdir(parents=True)
-    rows: list[reporting.Row] = [*reporting.read_rows(arguments.json)]
     done = {row["number"] for row in rows}
     for number, case in zip(range(arguments.kills), list_kills(), strict=False):
         if number >= arguments.first and number not in done:

@@ -8,15 +8,13 @@ which it was rejected, if it was. Rows are kept as they come, and the same comma
 The table: how many were rejected, the median of those that were not, the best of all, and the baselines' means.
 """
 
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Iterator
-from pathlib import Path
 from statistics import fmean, median
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks import reporting
-from benchmarks.early_scores import draw, train
+from benchmarks.candidates import candidate_parser, draw, train_to_end
 
 BASELINES = ("plain", "kd")
 
@@ -34,12 +32,8 @@ def trainings(arguments: Namespace) -> Iterator[tuple[str, int, list[str]]]:
 
 def measure(arguments: Namespace, name: str, seed: int, overrides: list[str]) -> dict[str, str | int | float]:
     """One training's row."""
-    row: dict[str, str | int | float] = {"name": name, "seed": seed, "overrides": " ".join(overrides)}
-    epochs = arguments.epochs
-    seeded = Namespace(**vars(arguments) | {"seed": seed})
-    with TemporaryDirectory() as folder:
-        found = train(seeded, overrides, Path(folder), epochs, [epochs]).found
-    return row | {key.removesuffix(f"_{epochs}"): value for key, value in found.items()}
+    found = train_to_end(arguments, overrides, seed, arguments.epochs)
+    return {"name": name, "seed": seed, "overrides": " ".join(overrides), **found}
 
 
 def summary(rows: list[dict[str, Any]]) -> reporting.Row:
@@ -59,19 +53,11 @@ def summary(rows: list[dict[str, Any]]) -> reporting.Row:
 
 def main() -> None:
     """Train, keep, compare."""
-    parser = ArgumentParser(description=__doc__)
-    parser.add_argument("overrides", nargs="*", help="of python -m uniads.search")
-    parser.add_argument("--pair", default="resnet56-resnet20")
-    parser.add_argument("--candidates", type=int, default=60, help="draws, those of earlier runs included")
+    parser = candidate_parser(__doc__)
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each baseline")
     parser.add_argument("--epochs", type=int, default=5, help="length of each training")
-    parser.add_argument("--decay", type=float, default=0.97, help="of the moving average of weights, a step")
-    parser.add_argument("--seed", type=int, default=0, help="of the draws and their weights")
-    parser.add_argument("--store", type=Path, default=Path("build/early_scores"), help="of the teacher's answers")
-    parser.add_argument("--json", type=Path, help="where the rows are kept")
     arguments = parser.parse_args()
-    arguments.store = arguments.store.resolve()
-    rows = reporting.read_rows(arguments.json)
+    rows = reporting.resume(arguments, "candidates").get("rows", [])
     for number, (name, seed, overrides) in enumerate(trainings(arguments)):
         if number >= len(rows):
             rows.append(measure(arguments, name, seed, overrides))

@@ -55,32 +55,46 @@ def save(module: str, arguments: Namespace, rows: Sequence[Row], **facts: Any) -
     """
     if arguments.json is None:
         return
-    settings = {name: value for name, value in vars(arguments).items() if name != "json"}
     content = {
         "command": shlex.join(["python", "-m", module, *given(sys.argv[1:])]),
-        **settings,
+        **settings(arguments),
         **facts,
         "machine": {"cpu": platform.machine(), "cores": cpu_count()},
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         "rows": [rounded_row(row) for row in rows],
     }
     arguments.json.parent.mkdir(parents=True, exist_ok=True)
-    text = PLACE.sub("DIR", json.dumps(content, indent=2, default=str))
-    arguments.json.write_text(f"{text}\n", encoding="utf-8")
+    arguments.json.write_text(f"{spell(content)}\n", encoding="utf-8")
 
 
-def read(file: Path | None) -> dict[str, Any]:
-    """What an earlier run of a measurement wrote; nothing where there is no file."""
-    if file is None or not file.exists():
+def spell(content: Mapping[str, Any]) -> str:
+    """Content as it stands in a file."""
+    return PLACE.sub("DIR", json.dumps(content, indent=2, default=str))
+
+
+def settings(arguments: Namespace) -> dict[str, Any]:
+    """A command line as it stands in the file."""
+    return {name: value for name, value in vars(arguments).items() if name != "json"}
+
+
+def resume(arguments: Namespace, *growing: str) -> dict[str, Any]:
+    """What an earlier run wrote to ``--json``, to go on with; nothing where there is no file.
+
+    Args:
+        arguments: the command line.
+        growing: settings that may be others now.
+
+    Raises:
+        SystemExit: another setting was another one: the rows would not belong together.
+    """
+    if arguments.json is None or not arguments.json.exists():
         return {}
-    content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    content: dict[str, Any] = json.loads(arguments.json.read_text(encoding="utf-8"))
+    for name, value in json.loads(spell(settings(arguments))).items():
+        if name not in growing and content.get(name) != value:
+            before = content.get(name)
+            raise SystemExit(f"{arguments.json} was made with {name}={before}, now it is {value}; use another file")
     return content
-
-
-def read_rows(file: Path | None) -> list[dict[str, Any]]:
-    """The rows that an earlier run of a measurement wrote; none where there is no file."""
-    rows: list[dict[str, Any]] = read(file).get("rows", [])
-    return rows
 
 
 def given(arguments: Sequence[str]) -> list[str]:

@@ -150,15 +150,15 @@ def rows_of(name: str, found: dict[str, list[float]], times: dict[tuple[str, str
 def measure(arguments: Namespace) -> None:
     """Run all algorithms on all problems, but those that the file knows already, and keep what each found."""
     seeds = range(arguments.seed, arguments.seed + arguments.repeats)
-    known: dict[str, dict[str, list[float]]] = reporting.read(arguments.json).get("hypervolumes", {})
-    times = {
-        (row["problem"], row["algorithm"]): row["ms per evaluation"] for row in reporting.read_rows(arguments.json)
-    }
+    earlier = reporting.resume(arguments, "problems")
+    known: dict[str, dict[str, list[float]]] = earlier.get("hypervolumes", {})
+    rows = earlier.get("rows", [])
+    times = {(row["problem"], row["algorithm"]): row["ms per evaluation"] for row in rows}
     for problem in PROBLEMS:
         name = problem.__name__
         found = known.setdefault(name, {})
         for solver, solve in SOLVERS.items() if name in arguments.problems.split(",") else ():
-            if len(found.get(solver, ())) == len(seeds):
+            if solver in found:
                 continue
             begin = perf_counter()
             found[solver] = [round(value, 4) for value in volumes(solve, problem, seeds, arguments.evaluations)]

@@ -249,7 +249,8 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="searchers to run; all by default")
     parser.add_argument("--json", type=Path, help="where the rows are kept")
     arguments = parser.parse_args()
-    rows = reporting.read_rows(arguments.json)
+    # A row says its problem, epochs and seed, so that all of them may share a file.
+    rows = reporting.resume(arguments, *vars(arguments)).get("rows", [])
     known = {(row["problem"], row["epochs"], row["searcher"], row["seed"]) for row in rows}
     searchers = list_searchers(arguments.only)
     for seed in range(arguments.seed, arguments.seed + arguments.repeats):

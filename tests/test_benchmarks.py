@@ -4,9 +4,12 @@ import json
 import os
 import subprocess
 import sys
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
+
+from benchmarks import reporting
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = ("--teacher", "resnet14", "--student", "resnet8", "--batch", "8", "--threads", "1")
@@ -53,3 +56,16 @@ def test_a_long_training_goes_on_by_the_same_command(tmp_path: Path) -> None:
     again = run("cifar100", tmp_path, *QUICK["cifar100"])
     assert "last piece" not in again.stdout
     assert again.stdout.splitlines()[-3:-1] == whole.stdout.splitlines()[-3:-1]
+
+
+def test_a_measurement_goes_on_with_its_own_rows_only(tmp_path: Path) -> None:
+    file = tmp_path / "rows.json"
+    run = Namespace(seed=0, repeats=2, store=tmp_path, json=file)
+    assert reporting.resume(run) == {}
+    reporting.save("benchmarks.some", run, [{"seed": 0, "loss": 0.123456}])
+    assert str(tmp_path) not in file.read_text(encoding="utf-8")
+    assert reporting.resume(run)["rows"] == [{"seed": 0, "loss": 0.1235}]
+    more = Namespace(**{**vars(run), "repeats": 3})
+    assert reporting.resume(more, "repeats")["rows"]
+    with pytest.raises(SystemExit, match=r"rows.json was made with repeats=2, now it is 3; use another file"):
+        reporting.resume(more)
