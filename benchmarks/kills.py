@@ -228,7 +228,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="where the rows are kept")
     arguments = parser.parse_args()
     arguments.folder = arguments.folder.resolve()
-    rows: list[reporting.Row] = reporting.resume(arguments, "kills", "first", "folder").get("rows", [])
+    rows: list[reporting.Row] = reporting.resume(arguments, "kills", "first").get("rows", [])
     rmtree(arguments.folder, ignore_errors=True)
     arguments.folder.mkdir(parents=True)
     done = {row["number"] for row in rows}

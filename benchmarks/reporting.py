@@ -90,8 +90,13 @@ def resume(arguments: Namespace, *growing: str) -> dict[str, Any]:
     if arguments.json is None or not arguments.json.exists():
         return {}
     content: dict[str, Any] = json.loads(arguments.json.read_text(encoding="utf-8"))
-    for name, value in json.loads(spell(settings(arguments))).items():
-        if name not in growing and content.get(name) != value:
+    deciding = {
+        name: value
+        for name, value in settings(arguments).items()
+        if name not in growing and not isinstance(value, Path)  # where things lie decides nothing
+    }
+    for name, value in json.loads(spell(deciding)).items():
+        if content.get(name) != value:
             before = content.get(name)
             raise SystemExit(f"{arguments.json} was made with {name}={before}, now it is {value}; use another file")
     return content

@@ -22,6 +22,9 @@ from uniads.options import conf_dir, other_hydra_put_aside
 from uniads.search.space import SearchSpace
 from uniads.settings.training import TrainingSettings
 
+RECORDED = Path(__file__).parents[1] / "benchmarks" / "ledgers" / "digits_resnet56-resnet20.jsonl.gz"
+"""A ledger of real trainings."""
+
 EASY = (
     "data=fake", "data.num_classes=4", "data.image_size=[1,8,8]", "data.train_size=320", "data.test_size=40",
     "data.noise=4", "data.padding=1", "data.flip=false",

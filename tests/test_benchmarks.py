@@ -65,7 +65,7 @@ def test_a_measurement_goes_on_with_its_own_rows_only(tmp_path: Path) -> None:
     reporting.save("benchmarks.some", run, [{"seed": 0, "loss": 0.123456}])
     assert str(tmp_path) not in file.read_text(encoding="utf-8")
     assert reporting.resume(run)["rows"] == [{"seed": 0, "loss": 0.1235}]
-    more = Namespace(**{**vars(run), "repeats": 3})
+    more = Namespace(**{**vars(run), "repeats": 3, "store": tmp_path / "elsewhere"})
     assert reporting.resume(more, "repeats")["rows"]
     with pytest.raises(SystemExit, match=r"rows.json was made with repeats=2, now it is 3; use another file"):
         reporting.resume(more)

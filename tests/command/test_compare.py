@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 from scipy.stats import wilcoxon
 
-from tests.journey import LIGHTNING, Commands
+from tests.journey import LIGHTNING, RECORDED, Commands
 from uniads import compare
 from uniads.report.comparison.standing import adjust_p_values, bootstrap_median, build_standings
 
 pytestmark = LIGHTNING
-RECORDED = Path(__file__).parents[2] / "benchmarks" / "ledgers" / "digits_resnet56-resnet20.jsonl.gz"
 
 
 @pytest.fixture

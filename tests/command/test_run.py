@@ -16,7 +16,7 @@ import torch
 from omegaconf import DictConfig
 
 import uniads
-from tests.journey import LIGHTNING, SMALL, Commands, refused
+from tests.journey import LIGHTNING, RECORDED, SMALL, Commands, refused
 from uniads import evaluate, train
 from uniads.command.run import run_task
 from uniads.search import __main__ as search
@@ -137,6 +137,20 @@ def test_another_searchs_directory_is_refused(
         command(search.main, *TINY, shared, f"hydra.run.dir={tmp_path / 'run'}"),
         "belongs to another search", "search.force=true",
     )  # fmt: skip
+
+
+def test_a_search_with_a_prior_goes_on_with_its_own_centres_only(command: Commands, tmp_path: Path) -> None:
+    asked = (
+        "+pair=resnet56-resnet20", "space=paper", "search.objective=replay", f"search.ledger={RECORDED}",
+        "search.candidates=4", "search.population=4", "search.offspring=4", "search.quotas=[4,2,1]", "report=false",
+        "search.prior=0.5", f"hydra.run.dir={tmp_path / 'run'}",
+    )  # fmt: skip
+    ended = command(search.main, *asked, "+space.centres.mine={distiller.logits.tau: 8}")
+    assert ended.code == 0, ended.error
+    refused(
+        command(search.main, *asked, "+space.centres.mine={distiller.logits.tau: 4}"),
+        "belongs to another search: its centres is {'mine': {'distiller.logits.tau': 8}}",
+    )
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,7 @@ import sys
 from pathlib import Path
 
 from tests.docs.commands import ROOT, Command
-
-LEDGER = ROOT / "benchmarks" / "ledgers" / "digits_resnet56-resnet20.jsonl.gz"
+from tests.journey import RECORDED
 
 ABSENT = {
     "data=cifar100": "needs CIFAR-100",
@@ -45,10 +44,10 @@ def shortened(command: Command, folder: Path, directory: Path, teachers: Path) -
         teachers: where teachers are kept for other commands.
     """
     stands_for = {
-        "benchmarks/ledgers": str(LEDGER.parent),  # before FILE, which is put there
+        "benchmarks/ledgers": str(RECORDED.parent),  # before FILE, which is put there
         "FOLDER": str(folder),
         "DIR": str(directory / "run"),
-        "FILE": str(LEDGER),
+        "FILE": str(RECORDED),
         "URL": f"sqlite:///{directory / 'optuna.db'}",
         "examples/": f"{ROOT / 'examples'}/",
     }

@@ -192,5 +192,6 @@ def _build_fingerprint(setup: Setup) -> dict[str, Any]:
         data_seed=setup.launch.data_seed,
         overrides=list(setup.launch.overrides),
         **_describe_sources(settings, setup.data),
+        **({"centres": settings.space.centres} if settings.prior else {}),
         **{name: value for name, value in settings.facts.items() if name != "force"},
     )

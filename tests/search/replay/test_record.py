@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.journey import RECORDED
 from uniads.search import (
     NSGA2,
     Halving,
@@ -32,7 +33,6 @@ from uniads.search.replay.record import Record
 from uniads.search.replay.replay import Replay
 from uniads.search.replay.surrogate import Surrogate, is_hopeless
 
-RECORDED = Path(__file__).parents[3] / "benchmarks" / "ledgers" / "digits_resnet56-resnet20.jsonl.gz"
 DIMENSIONS: dict[str, Any] = {
     "student.depth": [1, 3, 5, 7],
     "student.width": [0.5, 1, 1.5, 2],
