@@ -20,7 +20,7 @@ from tests.journey import LIGHTNING, RECORDED, SMALL, Commands, refused
 from uniads import evaluate, train
 from uniads.command.run import run_task
 from uniads.search import __main__ as search
-from uniads.search.ledger import Ledger
+from uniads.search.ledger import Ledger, read
 
 pytestmark = LIGHTNING
 PAIR = "+pair=resnet56-resnet20"
@@ -137,6 +137,16 @@ def test_another_searchs_directory_is_refused(
         command(search.main, *TINY, shared, f"hydra.run.dir={tmp_path / 'run'}"),
         "belongs to another search", "search.force=true",
     )  # fmt: skip
+
+
+def test_a_search_with_a_prior_draws_published_distillers(command: Commands, tmp_path: Path) -> None:
+    small = (*SMALL, "search=tiny", "search.candidates=10", "launcher=basic", "final=false")
+    small = (*small, "report=false", "search.algorithm.guide=null")
+    ended = command(search.main, *small, "space=balanced", "search.prior=1", f"hydra.run.dir={tmp_path / 'run'}")
+    assert ended.code == 0, ended.error
+    drawn = [trial.overrides for trial in read(tmp_path / "run" / "ledger.jsonl")[1] if trial.rung == 0]
+    published = [overrides for overrides in drawn[2:] if not overrides[0].startswith("distiller=balanced")]
+    assert published, drawn
 
 
 def test_a_search_with_a_prior_goes_on_with_its_own_centres_only(command: Commands, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from uniads.bridge.launch import Launch
 from uniads.bridge.training_settings import training_settings
+from uniads.bridge.warm_start import KEY
 from uniads.error import UserError
 from uniads.schema.check import check, show_value
 from uniads.search import Genome, SearchSpace
@@ -19,8 +20,9 @@ def rehearse_space(space: SearchSpace, launch: Launch, start: Sequence[Genome], 
     """Compose and make candidates that have every value of the space between them, as its jobs will.
 
     Candidate k has the k-th value of every gene, so that there are as many as values of the longest gene. Genes that
-    leave others without effect are shifted, each by another number, so that not all weights are 0 at once. A legal
-    candidate may lack a transform that its chain has no place for; transforms and distances are made when the space is.
+    leave others without effect are shifted, each by another number, so that not all weights are 0 at once. A published
+    distiller has no nodes to try values of; ``start`` has each of them. A legal candidate may lack a transform that its
+    chain has no place for; transforms and distances are made when the space is.
 
     Args:
         space: what is searched.
@@ -31,7 +33,8 @@ def rehearse_space(space: SearchSpace, launch: Launch, start: Sequence[Genome], 
     Raises:
         UserError: a value can't be trained with; the message names it and its key.
     """
-    levels = [len(d.values) if position in space.free_positions else 1 for position, d in enumerate(space.dimensions)]
+    tried = [position in space.free_positions and d.key != KEY for position, d in enumerate(space.dimensions)]
+    levels = [len(d.values) if own else 1 for own, d in zip(tried, space.dimensions, strict=True)]
     switching = [switch.key for switch in space.switches]
     shifts = [switching.index(d.key) + 1 if d.key in switching else 0 for d in space.dimensions]
     for turn in range(max(levels)):
