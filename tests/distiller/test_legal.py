@@ -13,16 +13,18 @@ from uniads import options
 from uniads.distiller.legal import IDENTITY, NodeRule, start_rank
 from uniads.options import conf_dir
 from uniads.search.space import Point, SearchSpace, Value
+from uniads.transform.base import LabelTransform
 
 some = settings(deadline=None, max_examples=80, derandomize=True)
 
 TRANSFORMS = options("transform")
 DISTANCES = options("distance")
-RANKS = {
-    name: get_class(OmegaConf.load(conf_dir() / "transform" / f"{name}.yaml")["_target_"]).ranks for name in TRANSFORMS
-}
+KINDS = {name: get_class(OmegaConf.load(conf_dir() / "transform" / f"{name}.yaml")["_target_"]) for name in TRANSFORMS}
+RANKS = {name: kind.ranks for name, kind in KINDS.items()}
+LABELLED = [name for name, kind in KINDS.items() if issubclass(kind, LabelTransform)]
+CLASSED = [name for name, kind in KINDS.items() if kind.keeps_classes]
 SOURCES = ("feature", "embedding", "logits")
-RULES = {source: NodeRule(f"distiller.{source}", source, RANKS) for source in SOURCES}
+RULES = {source: NodeRule(f"distiller.{source}", source, RANKS, {}, LABELLED, CLASSED) for source in SOURCES}
 SLOTS = ("first", "second", "third")
 
 
@@ -71,10 +73,26 @@ def ranks_along(steps: list[str], source: str) -> list[int | None]:
     """The rank after each step, None from the first step on that does not take what it is given."""
     ranks: list[int | None] = []
     rank: int | None = 4 if source == "feature" else 2
-    for step in steps:
+    for position, step in enumerate(steps):
+        if step in LABELLED and not (source == "logits" and set(steps[:position]) <= {*CLASSED, IDENTITY}):
+            rank = None
         rank = None if rank is None else RANKS[step].get(rank)
         ranks.append(rank)
     return ranks
+
+
+def test_labels_mean_something_in_logits_only() -> None:
+    assert {"target", "rest"} <= set(LABELLED)
+    assert {"standardise", "batchnorm", "scale"} <= set(CLASSED)
+    for source in SOURCES:
+        first = RULES[source].allowed(f"transform@distiller.{source}.transform.first", list(TRANSFORMS))
+        assert set(LABELLED) <= set(first) if source == "logits" else not set(LABELLED) & set(first)
+    logits = {
+        f"transform@distiller.logits.transform.{slot}": step
+        for slot, step in zip(SLOTS, ("catt", "rest", "mm"), strict=True)
+    }
+    repaired_chain = RULES["logits"].repair(dict(logits), {key: list(TRANSFORMS) for key in logits})
+    assert list(repaired_chain.values()) == ["catt", "mm", IDENTITY]
 
 
 def test_the_extended_space_has_the_genes_that_are_tested_here() -> None:
@@ -180,7 +198,8 @@ def test_only_logits_can_be_compared_by_decision(source: str) -> None:
 def test_only_features_have_spatial_attention(source: str) -> None:
     allowed = RULES[source].allowed(f"transform@distiller.{source}.transform.first", list(TRANSFORMS))
     assert ("satt" in allowed) == (source == "feature")
-    assert set(allowed) == {name for name, ranks in RANKS.items() if (4 if source == "feature" else 2) in ranks}
+    fitting = {name for name, ranks in RANKS.items() if (4 if source == "feature" else 2) in ranks}
+    assert set(allowed) == (fitting if source == "logits" else fitting - set(LABELLED))
 
 
 @pytest.mark.parametrize("source", SOURCES)

@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 
 from uniads import build, options
 from uniads.options import conf_dir
-from uniads.testing.transform import PROMISES, SHAPES, Make, draw
+from uniads.testing.transform import PROMISES, SHAPES, Make, draw, look
 from uniads.transform.base import Transform
 
 # fmt: off
@@ -56,7 +56,7 @@ def test_vectors_count_as_maps_of_one_position() -> None:
     assert len(takes_both) >= 23
     x = draw(*SHAPES[2])
     for option in takes_both:
-        of_vector, of_map = transform(option)(x), transform(option)(x[:, :, None, None])
+        of_vector, of_map = look(transform(option), x), look(transform(option), x[:, :, None, None])
         torch.testing.assert_close(of_vector.flatten(), of_map.flatten(), msg=option)
 
 

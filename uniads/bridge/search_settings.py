@@ -19,7 +19,7 @@ from uniads.error import UserError, unknown
 from uniads.search import Algorithm, Rejection, Schedule, Shrinkage, Value
 from uniads.search.space import spell
 from uniads.settings.training import TrainingSettings
-from uniads.transform.base import Transform
+from uniads.transform.base import LabelTransform, Transform
 
 SEARCH_ONLY = ("search", "space", "final", "report", "plan", "sweep", "launcher", "algorithm", "schedule")
 """Keys of the search command that a single training does not have, or that choose how its jobs are launched."""
@@ -45,6 +45,8 @@ class SpaceSettings:
         nodes: the kind of knowledge of each node of the distiller that all candidates share.
         ranks: for each transform that the space lists, the ranks that it takes with those that it returns.
         kept: for each of these transforms the ranks of which it leaves every tensor as it is.
+        labelled: those of these transforms that look at labels.
+        classed: those of these transforms that keep the classes.
         models: the facts of each network that the space lists for the student.
         centres: values of some keys, by name, near which ``search.prior`` draws.
         base_distiller: the distiller that all candidates have but for those of the warm start.
@@ -58,6 +60,8 @@ class SpaceSettings:
     nodes: Mapping[str, str]
     ranks: Mapping[str, Mapping[int, int]]
     kept: Mapping[str, Sequence[int]]
+    labelled: Sequence[str]
+    classed: Sequence[str]
     models: Mapping[str, Mapping[str, Any]]
     centres: Mapping[str, Mapping[str, Value]]
     base_distiller: str
@@ -244,6 +248,8 @@ def _space_settings(
         nodes={str(k): v.source for k, v in shared.distiller.items() if isinstance(v, DictConfig) and "source" in v},
         ranks={name: transform.ranks for name, transform in transforms.items()},
         kept={name: [rank for rank in each.ranks if each.keeps(rank)] for name, each in transforms.items()},
+        labelled=[name for name, transform in transforms.items() if isinstance(transform, LabelTransform)],
+        classed=[name for name, transform in transforms.items() if transform.keeps_classes],
         models=_model_facts([str(name) for name in dimensions.get("model@student", ())], overrides, loader),
         centres=plain(cfg.space).get("centres", {}),
         base_distiller=distiller,

@@ -1,7 +1,7 @@
 """What every distance shares: equal shapes, float32 or better, no overflow."""
 
 from abc import ABC, abstractmethod
-from typing import final
+from typing import ClassVar, final
 
 import torch
 from jaxtyping import Float
@@ -19,7 +19,12 @@ class Distance(nn.Module, ABC):
 
     Half-precision inputs are raised to float32; float64 stays float64. Finite inputs give a finite value and a finite
     gradient.
+
+    Attributes:
+        separable: whether D of a batch is the mean of D of each image alone, so that images can be weighted.
     """
+
+    separable: ClassVar[bool] = True
 
     @final  # type: ignore[misc]  # torch declares forward as a variable
     def forward(self, student: Float[Tensor, "n *view"], teacher: Float[Tensor, "m *other"]) -> Float[Tensor, ""]:
@@ -34,6 +39,22 @@ class Distance(nn.Module, ABC):
                 f"{tuple(student.shape)} and teacher {tuple(teacher.shape)}; align them first"
             )
         return self.compute(self._full(student), self._full(teacher))
+
+    @final
+    def each(self, student: Float[Tensor, "n *view"], teacher: Float[Tensor, "n *view"]) -> Float[Tensor, " n"]:
+        """D of each image alone; their mean is D of the batch.
+
+        Raises:
+            UserError: D compares images with each other.
+        """
+        if not self.separable:
+            raise UserError(f"{type(self).__name__} compares the images of a batch, so they can't be weighted")
+
+        def alone(s: Tensor, t: Tensor) -> Tensor:
+            return self.compute(s[None], t[None])
+
+        values: Tensor = torch.func.vmap(alone)(self._full(student), self._full(teacher))
+        return values
 
     @abstractmethod
     def compute(self, student: Tensor, teacher: Tensor) -> Tensor:

@@ -1,5 +1,7 @@
 """Correlation of each dimension across the batch: DIST's intra-class relation."""
 
+from typing import ClassVar
+
 from torch import Tensor
 
 from uniads.distance.base import Distance
@@ -19,6 +21,8 @@ class Correlation(Distance):
         >>> Correlation()(tensor([[0.0, 0.0], [1.0, 2.0]]), tensor([[0.0, 1.0], [5.0, 0.0]]))
         tensor(1.)
     """
+
+    separable: ClassVar[bool] = False
 
     def compute(self, student: Tensor, teacher: Tensor) -> Tensor:
         s, t = student.flatten(1), teacher.flatten(1)

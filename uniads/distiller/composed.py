@@ -116,8 +116,7 @@ class Composed(Distiller):
         if self.until is not None:
             self._over = epoch >= (self.until * epochs if isinstance(self.until, float) else self.until)
         for term in self.terms().values():
-            if isinstance(term, Term):
-                term.set_epoch(epoch, epochs)
+            term.set_epoch(epoch, epochs)
 
     def forward(self, student: Any, teacher: Any = None, batch: Any = None) -> dict[str, Tensor]:
         """The weighted terms by name, each a scalar in float32 or float64; the task loss is not among them.
@@ -136,10 +135,7 @@ class Composed(Distiller):
         taught = own if teacher is None else read_knowledge(teacher, "teacher")
         given = None if batch is None else read_batch(batch)
         _check_images(own, taught, given)
-        weighted = {
-            name: term(own, taught) if isinstance(term, Node) else term(own, taught, given)
-            for name, term in self.terms().items()
-        }
+        weighted = {name: term(own, taught, given) for name, term in self.terms().items()}
         return weighted if self.balance is None else self._balance(self.balance, weighted, own, given)
 
     def _balance(
@@ -152,7 +148,7 @@ class Composed(Distiller):
                     "a balanced distiller measures the cross-entropy with the labels, and there is no batch; call "
                     "distiller(student, teacher, batch)"
                 )
-            terms = {name: weighted[name] / term.weight for name, term in self.terms().items()}
+            terms = {name: weighted[name] / term.weight_now for name, term in self.terms().items()}
             balance.measure(F.cross_entropy(full(student.logits), batch.label), terms, student)
         factors = balance.factors() / self._total
         return {name: value * factor for (name, value), factor in zip(weighted.items(), factors, strict=True)}

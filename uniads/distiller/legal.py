@@ -7,6 +7,8 @@ The search space applies the rules to every genome:
    (``batch`` of a vector does so too, and is not counted: so recorded searches of the paper's space stay valid.)
 3. A transform that does not take the rank that it is given becomes ``identity``, or the first value that fits where
    identity is not listed.
+4. So does one that looks at labels where there are no scores of classes: in an embedding, or after a transform that
+   does not keep the classes.
 
 So every genome is legal, and combinations that mean the same are one candidate.
 """
@@ -36,19 +38,23 @@ class NodeRule:
         source: its kind of knowledge.
         ranks: for each transform the ranks that it takes, with the ranks that it returns.
         kept: for each transform the ranks of which it leaves every tensor as it is; none where it is not listed.
+        labelled: the transforms that look at labels.
+        classed: the transforms that keep the classes.
     """
 
     path: str
     source: str
     ranks: Mapping[str, Mapping[int, int]]
     kept: Mapping[str, Collection[int]] = field(default_factory=dict)
+    labelled: Collection[str] = ()
+    classed: Collection[str] = ()
 
     def allowed(self, key: str, values: Sequence[Value]) -> list[Value]:
         """Those of a key's values that can be legal for this node at all."""
         if key == f"distance@{self.path}.distance" and self.source != "logits":
             return [value for value in values if value not in CLASSES_ONLY]
         if key == f"transform@{self.path}.transform.first":
-            return [value for value in values if start_rank(self.source) in self.ranks[str(value)]]
+            return [value for value in values if self._fits(value, start_rank(self.source), self.source == "logits")]
         return list(values)
 
     def switches(self, values: Mapping[str, Sequence[Value]]) -> list[Switch]:
@@ -74,14 +80,21 @@ class NodeRule:
         chain = [point[key] for key in slots]
         return point | dict(zip(slots, self._legal(chain, [values[key] for key in slots]), strict=True))
 
+    def _fits(self, step: Value, rank: int, classes: bool) -> bool:
+        """Whether a transform takes what it is given."""
+        return rank in self.ranks[str(step)] and (classes or step not in self.labelled)
+
+    def _keeps_classes(self, step: Value) -> bool:
+        return step == IDENTITY or step in self.classed
+
     def _legal(self, chain: Sequence[Value], allowed: Sequence[Sequence[Value]]) -> list[Value]:
         """The chain without the steps that do not fit."""
         kept: list[Value] = []
-        rank = start_rank(self.source)
+        rank, classes = start_rank(self.source), self.source == "logits"
         for step in chain:
-            if not self._keeps(step, rank) and rank in self.ranks[str(step)]:
+            if not self._keeps(step, rank) and self._fits(step, rank, classes):
                 kept.append(step)
-                rank = self.ranks[str(step)][rank]
+                rank, classes = self.ranks[str(step)][rank], classes and self._keeps_classes(step)
         kept += [IDENTITY] * (len(chain) - len(kept))
         if all(step in values for step, values in zip(kept, allowed, strict=True)):
             return kept
@@ -96,10 +109,10 @@ class NodeRule:
         Of the slot's transforms that leave their input as it is the first stands for all.
         """
         legal: list[Value] = []
-        rank = start_rank(self.source)
+        rank, classes = start_rank(self.source), self.source == "logits"
         for step, values in zip(chain, allowed, strict=True):
             same = [v for v in (IDENTITY, *values) if self._keeps(v, rank)] if self._keeps(step, rank) else []
             choices = (*same, step, IDENTITY, *values)
-            legal.append(next((v for v in choices if v in values and rank in self.ranks[str(v)]), step))
-            rank = self.ranks[str(legal[-1])].get(rank, rank)
+            legal.append(next((v for v in choices if v in values and self._fits(v, rank, classes)), step))
+            rank, classes = self.ranks[str(legal[-1])].get(rank, rank), classes and self._keeps_classes(legal[-1])
         return legal

@@ -52,5 +52,14 @@ class Middle(Term):
             assert isinstance(node, Node)
             node.adapt(student, teacher)
 
+    @property
+    def weight_now(self) -> float:
+        return next((node.weight_now for node in self.nodes if isinstance(node, Node)), self.weight)
+
+    def set_epoch(self, epoch: int, epochs: int) -> None:
+        for node in self.nodes:
+            assert isinstance(node, Node)
+            node.set_epoch(epoch, epochs)
+
     def weigh(self, student: Knowledge, teacher: Knowledge, batch: Batch) -> Tensor:
-        return torch.stack([node(student, teacher) for node in self.nodes]).sum()
+        return torch.stack([node(student, teacher, batch) for node in self.nodes]).sum()

@@ -10,9 +10,11 @@ from torch import Tensor, nn
 from uniads.distance.base import Distance
 from uniads.distiller.align import Align
 from uniads.distiller.base import check_given, check_weight, full_dtype
+from uniads.distiller.course import Course
+from uniads.distiller.sample_weight import check_sample_weight, weigh_samples
 from uniads.error import UserError
-from uniads.knowledge import Knowledge
-from uniads.transform.base import RandomTransform, Transform
+from uniads.knowledge import Batch, Knowledge
+from uniads.transform.base import LabelTransform, RandomTransform, Transform
 from uniads.transform.identity import Identity
 
 SOURCES = ("feature", "embedding", "logits")
@@ -20,15 +22,16 @@ SOURCES = ("feature", "embedding", "logits")
 
 @final
 class Node(nn.Module):
-    """weight * tau² * D(T(A_student) / tau, T(A_teacher) / tau), in float32 also under autocast; float64 stays float64.
+    """weight * tau² * D(T(A_student) / tau, T(A_teacher) / tau'), in float32 also under autocast, in float64 as given.
 
-    An adapter's weights decide between the two where there is one; they are never in half precision.
+    An adapter's weights decide between the two where there is one; they are never in half precision. The teacher's
+    temperature tau' is tau unless it is given. With weights u of the images it is the mean of u_n * D of image n.
 
     A is a feature map, the embedding or the logits; T a chain of transforms; D a distance. The teacher's side has no
     gradient. A distance between distributions (kl after a softmax) normalises them, so tau scales such a term by tau²
     and does nothing else to it; for a softened softmax give the softmax transform a tau of its own.
 
-    Source: Eq. 1 of UniADS (AAAI 2024).
+    Source: Eq. 1 of UniADS (AAAI 2024); two temperatures as in transformed teacher matching, arXiv:2402.11148.
 
     Args:
         source: ``feature``, ``embedding`` or ``logits``.
@@ -39,6 +42,10 @@ class Node(nn.Module):
         tap: which feature map, counted from the stem (0) or from the last stage (-1).
         adapter: makes what brings both sides to one shape, out of their shapes, and is then always used; None: an
             ``Align`` where T does not give one shape already, trained only where pooling alone would not do.
+        tau_teacher: the teacher's temperature, above 0 and finite; None: tau.
+        sample_weight: ``one``; or how much each image counts, by the teacher's logits: see ``weigh_samples``.
+        ramp: over how many epochs, or which share of them, the weight rises; 0: it does not. See ``Course``.
+        decay: from which epoch, or share of them, on the weight falls to 0; None: it does not.
 
     Raises:
         UserError: an argument is out of its range, or a transform can't follow the one before it.
@@ -53,20 +60,29 @@ class Node(nn.Module):
         tau: float = 1.0,
         tap: int = -1,
         adapter: Callable[[Sequence[int], Sequence[int]], nn.Module] | None = None,
+        tau_teacher: float | None = None,
+        sample_weight: str = "one",
+        ramp: float = 0,
+        decay: float | None = None,
     ) -> None:
         super().__init__()
         if source not in SOURCES:
             raise UserError(f"a node's source must be one of {', '.join(SOURCES)}, got {source!r}")
-        if not (tau > 0 and isfinite(tau)):
-            raise UserError(f"a node's tau must be above 0 and finite, got {tau}")
+        tau_teacher = tau if tau_teacher is None else tau_teacher
+        for name, value in (("tau", tau), ("tau_teacher", tau_teacher)):
+            if not (value > 0 and isfinite(value)):
+                raise UserError(f"a node's {name} must be above 0 and finite, got {value}")
         steps = [step for step in transform.values() if not isinstance(step, Identity)]
         if len(steps) > 3:
             raise UserError(f"a node takes at most three transforms, got {len(steps)}")
         self.source, self.tap = source, tap
         self.transform = nn.ModuleList(steps)
-        self.distance = distance.on(_simplex(steps, rank=4 if source == "feature" else 2))
+        self.distance = distance.on(_simplex(steps, source))
+        self.needs_batch = any(isinstance(step, LabelTransform) for step in steps)
         self.weight = check_weight(f"the weight of the {source} node", weight)
-        self.tau = tau
+        self.tau, self.tau_teacher = tau, tau_teacher
+        self.sample_weight = check_sample_weight(f"the sample_weight of the {source} node", sample_weight)
+        self.course, self.share = Course(ramp, decay, f"the {source} node"), 1.0
         self.adapter = adapter
         self.align: nn.Module | None = None
 
@@ -78,6 +94,15 @@ class Node(nn.Module):
         """Whether the node looks at the teacher's feature maps."""
         return self.source == "feature"
 
+    @property
+    def weight_now(self) -> float:
+        """The weight in this epoch."""
+        return self.weight * self.share
+
+    def set_epoch(self, epoch: int, epochs: int) -> None:
+        """Say which epoch begins, from 0, and how many the whole schedule has."""
+        self.share = self.course.share(epoch, epochs)
+
     def adapt(self, student: Knowledge, teacher: Knowledge) -> None:
         """Make the adapter that these shapes need: none where T gives one shape already."""
         self.align = self._make_adapter(self._pick(student, "student"), self._pick(teacher, "teacher"))
@@ -85,18 +110,24 @@ class Node(nn.Module):
     def _make_adapter(self, student: Tensor, teacher: Tensor) -> nn.Module | None:
         if self.adapter is not None:
             return self.adapter(student.shape, teacher.shape)
-        if self._view(student).shape == self._view(teacher).shape:
+        if self._try_view(student).shape == self._try_view(teacher).shape:
             return None
         pooling = Align(student.shape, teacher.shape, channels=False)
-        shapes = {self._view(x).shape for x in pooling(student, teacher)}
+        shapes = {self._try_view(x).shape for x in pooling(student, teacher)}
         return pooling if len(shapes) == 1 else Align(student.shape, teacher.shape)
 
-    def forward(self, student: Knowledge, teacher: Knowledge) -> Tensor:
+    def forward(self, student: Knowledge, teacher: Knowledge, batch: Batch | None = None) -> Tensor:
         """The weighted term of a batch, a scalar. Where no adapter is needed, ``adapt`` need not be called.
 
         Raises:
-            UserError: an adapter is needed, and ``adapt`` was not called.
+            UserError: an adapter is needed, and ``adapt`` was not called; or a label is, and there is no batch.
         """
+        if batch is None and self.needs_batch:
+            raise UserError(
+                f"the {self.source} node looks at the labels, and there is no batch; call distiller(student, teacher, "
+                "batch)"
+            )
+        label = None if batch is None else batch.label
         own, taught = self._pick(student, "student"), self._pick(teacher, "teacher").detach()
         with torch.autocast(own.device.type, enabled=False):
             dtype = full_dtype(self, own, taught)
@@ -106,10 +137,17 @@ class Node(nn.Module):
             for step in self.transform:
                 if isinstance(step, RandomTransform):
                     step.redraw()
-            views = self._view(own), self._view(taught)
+            views = self._view(own, label, self.tau), self._view(taught, label, self.tau_teacher)
             self._check_adapted(*views)
-            distance: Tensor = self.distance(views[0] / self.tau, views[1] / self.tau)
-            return self.weight * self.tau**2 * distance
+            distance = self._measure(views[0] / self.tau, views[1] / self.tau_teacher, teacher)
+            return self.weight_now * self.tau**2 * distance
+
+    def _measure(self, own: Tensor, taught: Tensor, teacher: Knowledge) -> Tensor:
+        if self.sample_weight == "one":
+            distance: Tensor = self.distance(own, taught)
+            return distance
+        weights = weigh_samples(self.sample_weight, teacher.logits.detach().to(taught.dtype), self.tau_teacher)
+        return (weights * self.distance.each(own, taught)).mean()
 
     def _check_adapted(self, student: Tensor, teacher: Tensor) -> None:
         if self.align is None and (self.adapter is not None or student.shape != teacher.shape):
@@ -125,7 +163,10 @@ class Node(nn.Module):
         view = f"features[{self.tap}]" if self.source == "feature" else self.source
         for step in self.transform:
             view = f"{type(step).__name__}({view})"
-        return f"{self.weight:g} * {self.tau:g}² * {type(self.distance).__name__}({view} / {self.tau:g})"
+        taught = f", {view} / {self.tau_teacher:g}" if self.tau_teacher != self.tau else ""
+        distance = f"{type(self.distance).__name__}({view} / {self.tau:g}{taught})"
+        counted = "" if self.sample_weight == "one" else f"{self.sample_weight} * "
+        return f"{self.weight:g}{self.course.describe()} * {self.tau:g}² * {counted}{distance}"
 
     def _pick(self, knowledge: Knowledge, whose: str) -> Tensor:
         check_given(knowledge, self.source, f"the {self.source} node", whose)
@@ -138,21 +179,32 @@ class Node(nn.Module):
             raise UserError(f"the {whose} has taps 0 to {taps - 1}, got tap {self.tap}")
         return knowledge.features[self.tap]
 
-    def _view(self, x: Tensor) -> Tensor:
+    def _try_view(self, x: Tensor) -> Tensor:
+        """The view of an example, whose labels do not matter."""
+        return self._view(x, torch.zeros(len(x), dtype=torch.long, device=x.device), self.tau)
+
+    def _view(self, x: Tensor, label: Tensor | None, tau: float) -> Tensor:
         for step in self.transform:
-            x = step(x)
+            x = step(x, label, tau)
         return x
 
 
-def _simplex(steps: list[Transform], rank: int) -> tuple[int, ...] | None:
+def _simplex(steps: list[Transform], source: str) -> tuple[int, ...] | None:
     """The axes over which a chain's output is a distribution.
 
     Raises:
-        UserError: a transform does not take the rank that it is given.
+        UserError: a transform does not take the rank that it is given, or looks for classes where there are none.
     """
+    rank, classes = 4 if source == "feature" else 2, source == "logits"
     for position, step in enumerate(steps):
+        before = f"after {type(steps[position - 1]).__name__}" if position else "first"
+        if isinstance(step, LabelTransform) and not classes:
+            raise UserError(
+                f"{type(step).__name__} can't come {before} in a node of {source}: it looks for the score of the "
+                "label; give it logits, as they are or after a transform that keeps the classes, such as standardise"
+            )
+        classes = classes and step.keeps_classes
         if rank not in step.ranks:
-            before = f"after {type(steps[position - 1]).__name__}" if position else "first"
             raise UserError(
                 f"{type(step).__name__} can't come {before}: it takes rank {sorted(step.ranks)}, got rank {rank}"
             )

@@ -44,6 +44,11 @@ class Term(nn.Module, ABC):
         return True
 
     @property
+    def weight_now(self) -> float:
+        """The weight in this epoch."""
+        return self.weight
+
+    @property
     def flops(self) -> int:
         """Floating-point operations of a forward pass of the term's own networks on one image; adapters don't count."""
         return 0

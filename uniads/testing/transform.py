@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from copy import deepcopy
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from uniads.error import UserError
 from uniads.testing.promise import judge, require
-from uniads.transform.base import RandomTransform, Transform
+from uniads.transform.base import LabelTransform, RandomTransform, Transform
 
 Make = Callable[[], Transform]
 
@@ -33,6 +34,13 @@ def draw(*shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(7), dtype=torch.float64).to(dtype)
 
 
+def look(transform: Transform, x: Tensor) -> Tensor:
+    """The view; one that looks at labels is given the classes 0, 1, ... of axis 1, in turn."""
+    label = torch.arange(len(x)) % x.shape[min(1, x.ndim - 1)] if isinstance(transform, LabelTransform) else None
+    view: Tensor = transform(x, label)
+    return view
+
+
 def declares_ranks(make: Make) -> None:
     """The ranks that are taken and returned are declared, each from 2 to 4."""
     transform = make()
@@ -49,7 +57,7 @@ def returns_the_declared_rank(make: Make) -> None:
     name = type(transform).__name__
     for rank, returned in transform.ranks.items():
         for shape in (SHAPES[rank], (1, *SHAPES[rank][1:])):
-            view = transform(draw(*shape))
+            view = look(transform, draw(*shape))
             got = f"got {tuple(view.shape)} for an input of shape {shape}"
             require(view.ndim == returned, f"{name} must return the declared rank {returned}, {got}")
             require(view.shape[0] == shape[0], f"{name} must return one view for each image of the batch, {got}")
@@ -61,9 +69,9 @@ def keeps_the_dtype(make: Make) -> None:
     name = type(transform).__name__
     for rank in transform.ranks:
         x = draw(*SHAPES[rank], dtype=torch.float32)
-        exact = transform(x.double())
+        exact = look(transform, x.double())
         for dtype in (torch.float32, torch.float64):
-            view = transform(x.to(dtype))
+            view = look(transform, x.to(dtype))
             require(view.dtype == dtype, f"{name} must return {dtype} for {dtype}, got {view.dtype}")
             close = torch.allclose(view, exact.to(dtype), rtol=1e-4, atol=1e-5)
             require(close, f"{name} must give the same in {dtype} as in float64, up to 1e-4, for rank {rank}")
@@ -79,7 +87,7 @@ def is_finite(make: Make) -> None:
                 for size in (0.0, 1e-30, 1.0, 1e3):
                     case = f"for a batch of {n} of rank {rank} and values of size {size:g}"
                     scaled = (x * size).float()
-                    require(transform(scaled).isfinite().all(), f"{name} must be finite {case}")
+                    require(look(transform, scaled).isfinite().all(), f"{name} must be finite {case}")
                     finite = _gradient(transform, scaled).isfinite().all()
                     require(finite, f"the gradient of {name} must be finite {case}")
 
@@ -89,7 +97,7 @@ def has_the_gradient_of_its_value(make: Make) -> None:
     transform = make()
     for rank in transform.ranks:
         x = draw(*(3, 2, 3, 4)[:rank]).requires_grad_()
-        right = torch.autograd.gradcheck(transform, (x,), fast_mode=True, raise_exception=False)
+        right = torch.autograd.gradcheck(partial(look, transform), (x,), fast_mode=True, raise_exception=False)
         require(right, f"the gradient of {type(transform).__name__} must be that of its value, for rank {rank}")
 
 
@@ -100,8 +108,8 @@ def is_deterministic(make: Make) -> None:
     for rank in transform.ranks:
         x = draw(*SHAPES[rank])
         before = x.clone()
-        first = transform(x).clone()
-        require(torch.equal(transform(x), first), f"{name} must give the same twice, for rank {rank}")
+        first = look(transform, x).clone()
+        require(torch.equal(look(transform, x), first), f"{name} must give the same twice, for rank {rank}")
         require(torch.equal(x, before), f"{name} must leave its input as it is, for rank {rank}")
 
 
@@ -110,7 +118,7 @@ def has_no_mode(make: Make) -> None:
     transform = make()
     for rank in transform.ranks:
         x = draw(*SHAPES[rank])
-        same = torch.equal(transform.train()(x), transform.eval()(x))
+        same = torch.equal(look(transform.train(), x), look(transform.eval(), x))
         require(same, f"{type(transform).__name__} must give the same in training and in evaluation")
 
 
@@ -131,14 +139,14 @@ def draws_what_its_state_says(make: Make) -> None:
         return
     name, rank = type(transform).__name__, next(iter(transform.ranks))
     x = draw(64, *SHAPES[rank][1:])
-    first = transform(x)
+    first = look(transform, x)
     twin = deepcopy(transform)
     transform.redraw()
-    second = transform(x)
+    second = look(transform, x)
     require(not torch.equal(second, first), f"{name} must draw anew after redraw()")
-    require(torch.equal(twin(x), first), f"{name} must draw the same until redraw() is called")
+    require(torch.equal(look(twin, x), first), f"{name} must draw the same until redraw() is called")
     twin.load_state_dict(transform.state_dict())
-    require(torch.equal(twin(x), second), f"{name} must draw the same as the transform whose state it loads")
+    require(torch.equal(look(twin, x), second), f"{name} must draw the same as the transform whose state it loads")
 
 
 def refuses_other_ranks(make: Make) -> None:
@@ -148,7 +156,7 @@ def refuses_other_ranks(make: Make) -> None:
     allowed = " or ".join(map(str, sorted(transform.ranks)))
     for rank in set(SHAPES) - set(transform.ranks):
         try:
-            transform(draw(*SHAPES[rank]))
+            look(transform, draw(*SHAPES[rank]))
         except UserError as error:
             says = f"{name} takes tensors of rank {allowed}, got shape" in str(error)
             require(says, f"{name} must say which ranks it takes, got the message {str(error)!r}")
@@ -161,7 +169,7 @@ def declares_its_simplex(make: Make) -> None:
     transform = make()
     name, simplex = type(transform).__name__, transform.simplex
     for rank in transform.ranks:
-        view = transform(draw(*SHAPES[rank]))
+        view = look(transform, draw(*SHAPES[rank]))
         if simplex is None:
             sums = view.sum(1)
             none = not torch.allclose(sums, torch.ones_like(sums))
@@ -192,8 +200,8 @@ PROMISES: tuple[Callable[[Make], None], ...] = (
 def _gradient(transform: Transform, x: Tensor) -> Tensor:
     """The gradient of a weighted sum of the view; a plain sum is constant for a softmax."""
     x = x.clone().requires_grad_()
-    view = transform(x)
-    (view * draw(*view.shape, dtype=view.dtype)).sum().backward()
+    view = look(transform, x)
+    (view * draw(*view.shape, dtype=view.dtype)).sum().backward()  # type: ignore[no-untyped-call]
     require(x.grad is not None, f"{type(transform).__name__} must be differentiable")
     assert x.grad is not None
     return x.grad

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, final
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from uniads.error import UserError
@@ -21,10 +21,12 @@ class Transform(nn.Module, ABC):
         ranks: the ranks of the tensors that it takes, each with the rank that it returns
             (4: a map (N, C, H, W); 3: (N, C, L); 2: a vector (N, C)).
         simplex: the axes over which each output is a probability distribution, or None.
+        keeps_classes: whether entry c of axis 1 belongs to class c after it where it did before.
     """
 
     ranks: ClassVar[dict[int, int]] = {2: 2, 3: 3, 4: 4}
     simplex: ClassVar[tuple[int, ...] | None] = None
+    keeps_classes: ClassVar[bool] = False
 
     def keeps(self, rank: int) -> bool:
         """Whether it leaves every tensor of this rank as it is, as the identity does."""
@@ -32,11 +34,18 @@ class Transform(nn.Module, ABC):
         return False
 
     @final  # type: ignore[misc]  # torch declares forward as a variable
-    def forward(self, x: Float[Tensor, "n *rest"]) -> Float[Tensor, "m *view"]:
+    def forward(
+        self, x: Float[Tensor, "n *rest"], label: Int[Tensor, " _"] | None = None, tau: float = 1.0
+    ) -> Float[Tensor, "m *view"]:
         """T(x).
 
+        Args:
+            x: knowledge, or the view of the transform before this one.
+            label: the class of each image; a ``LabelTransform`` alone looks at it.
+            tau: the temperature by which the view will be divided; likewise.
+
         Raises:
-            UserError: the rank of x is none of ``ranks``.
+            UserError: the rank of x is none of ``ranks``, or a label is needed and there is none.
         """
         if x.ndim not in self.ranks:
             allowed = " or ".join(str(rank) for rank in sorted(self.ranks))
@@ -44,11 +53,39 @@ class Transform(nn.Module, ABC):
                 f"{type(self).__name__} takes tensors of rank {allowed}, got shape {tuple(x.shape)}; "
                 "choose another transform for this knowledge"
             )
+        return self.see(x, label, tau)
+
+    def see(self, x: Tensor, label: Tensor | None, tau: float) -> Tensor:
+        """T(x) of those that look at neither label nor temperature."""
+        del label, tau
         return self.compute(x)
 
     @abstractmethod
     def compute(self, x: Tensor) -> Tensor:
         """T(x) for an x whose rank is one of ``ranks``."""
+
+
+class LabelTransform(Transform, ABC):
+    """A transform that sees the class of each image. Axis 1 of what it is given must be that of the classes."""
+
+    @final
+    def compute(self, x: Tensor) -> Tensor:
+        raise UserError(f"{type(self).__name__} looks at the class of each image, which is not given; give label=...")
+
+    @final
+    def see(self, x: Tensor, label: Tensor | None, tau: float) -> Tensor:
+        if label is None:
+            return self.compute(x)
+        if label.shape != x.shape[:1] or x.shape[1] < 2:
+            raise UserError(
+                f"{type(self).__name__} takes one class for each image and scores of two classes or more, got labels "
+                f"of shape {tuple(label.shape)} and scores of shape {tuple(x.shape)}"
+            )
+        return self.compare(x, label, tau)
+
+    @abstractmethod
+    def compare(self, x: Tensor, label: Tensor, tau: float) -> Tensor:
+        """T(x) of scores with two classes or more, one label an image, and the temperature of what follows."""
 
 
 class RandomTransform(Transform, ABC):

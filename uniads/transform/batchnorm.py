@@ -1,5 +1,7 @@
 """Each channel with zero mean and unit variance."""
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
@@ -22,6 +24,8 @@ class BatchNorm(Transform):
         tensor([[-1.],
                 [ 1.]])
     """
+
+    keeps_classes: ClassVar[bool] = True
 
     def compute(self, x: Tensor) -> Tensor:
         axes = (0, *range(2, x.ndim))

@@ -1,5 +1,7 @@
 """The knowledge as it is."""
 
+from typing import ClassVar
+
 from torch import Tensor
 
 from uniads.transform.base import Transform
@@ -13,6 +15,8 @@ class Identity(Transform):
         >>> Identity()(tensor([[1.0, -2.0]]))
         tensor([[ 1., -2.]])
     """
+
+    keeps_classes: ClassVar[bool] = True
 
     def keeps(self, rank: int) -> bool:
         return True

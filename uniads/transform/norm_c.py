@@ -1,5 +1,7 @@
 """Each position of each sample with length one."""
 
+from typing import ClassVar
+
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -16,6 +18,8 @@ class NormC(Transform):
         >>> NormC()(tensor([[3.0, 4.0]]))
         tensor([[0.6000, 0.8000]])
     """
+
+    keeps_classes: ClassVar[bool] = True
 
     def compute(self, x: Tensor) -> Tensor:
         return F.normalize(x, dim=1)
