@@ -222,7 +222,7 @@ def test_a_copy_of_the_teacher_is_at_distance_zero_where_nothing_is_learned(name
     distiller = adapted(name, teacher, teacher)
     value = terms_of_pair(distiller, teacher)
     assert value >= -1e-6
-    if not list(distiller.parameters()):
+    if not list(distiller.parameters()) and name not in ("ttm", "wttm"):  # which give the teacher another temperature
         assert value == pytest.approx(0, abs=1e-2)
 
 
