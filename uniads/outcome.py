@@ -9,7 +9,8 @@ class Outcome:
     """What one training of one student measured. None where nothing was measured.
 
     Attributes:
-        params: trainable scalars of the student; no adapter, no teacher.
+        params: trainable scalars of the student; no adapter, no teacher. Of one that answers with its teacher's
+            classifier the connector and that classifier are among them.
         epochs: epochs that the student has had in all; a fraction when the training was stopped early.
         flops: floating-point operations of the student's forward pass on one image.
         epoch_flops: floating-point operations of one epoch: forward and backward of the student and of a

@@ -19,6 +19,7 @@ from hydra.utils import get_object
 
 from uniads.error import UserError
 from uniads.model.base import Network
+from uniads.model.connected import CONNECTED, Connected
 from uniads.options import conf_dir, option_facts, options
 
 PARTS = ("model", "transform", "distance", "distiller", "node", "also")
@@ -63,6 +64,46 @@ def build_saved_network(file: Path, facts: Any, shape: Mapping[str, int]) -> Net
     except UNFIT as error:
         raise _unfit(file, target, error) from None
     return network
+
+
+def connect_saved_network(file: Path, body: Network, facts: Any, num_classes: int) -> Network:
+    """The connected student that a file says it holds, with fresh weights; the body where it says nothing.
+
+    Args:
+        file: for messages.
+        body: the network that is connected.
+        facts: how, as the file has it; None where it is not.
+        num_classes: of the classifier.
+
+    Raises:
+        UserError: these are no values that a connected student can have.
+    """
+    if facts is None:
+        return body
+    try:
+        return Connected(body, **_check_connection(facts), num_classes=num_classes)
+    except UserError as error:
+        raise type(error)(f"{file}, {CONNECTED}: {error}") from None
+    except UNFIT as error:
+        raise _unfit(file, Connected.__name__, error) from None
+
+
+def _check_connection(facts: Any) -> dict[str, Any]:
+    """How a student is connected, in values of the right types.
+
+    Raises:
+        UserError: something is missing, too much or of another type.
+    """
+    kinds = {"channels": int, "width": int, "size": list, "bias": bool, "factor": int}
+    if isinstance(facts, Mapping) and facts.keys() == kinds.keys():
+        size = facts["size"]
+        plain = all(type(facts[name]) is kind for name, kind in kinds.items())
+        if plain and len(size) == 2 and all(type(side) is int for side in size):
+            return {str(name): value for name, value in facts.items()}
+    raise UserError(
+        "it must say channels, width and factor in whole numbers, size in two of them, and bias as true or false; fetch "
+        "or make the file anew"
+    )
 
 
 def _unfit(file: Path, target: str, error: BaseException) -> UserError:

@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from uniads.bridge.training_settings import blueprint, trainer_settings
-from uniads.bridge.trust import build_saved_network
+from uniads.bridge.trust import build_saved_network, connect_saved_network
 from uniads.data.base import Data
 from uniads.distiller.composed import Composed
 from uniads.error import UserError
@@ -20,6 +20,7 @@ from uniads.learner.learner import Learner
 from uniads.learner.loop import score
 from uniads.model import checkpoint
 from uniads.model.base import Network, count_params
+from uniads.model.connected import CONNECTED
 from uniads.notice import notify
 from uniads.recipe import Recipe
 from uniads.settings.blueprint import Blueprint
@@ -91,7 +92,7 @@ def evaluate(settings: EvaluationSettings, console: Console) -> None:
             "images are no finite numbers; choose the data, mean and std that it was trained with, or another file"
         )
     print_lines(console, describe_data(data, settings.recipe.batch_size))
-    published = published_acc1(facts, data) if settings.part == "test" else None
+    published = published_acc1(facts, data) if facts and settings.part == "test" else None
     line = (
         f"{count_params(network):,} parameters, {settings.part} loss {scores['loss']:.4f} nats, "
         f"{settings.part} accuracy {scores['acc1']:.2%}"
@@ -99,8 +100,33 @@ def evaluate(settings: EvaluationSettings, console: Console) -> None:
     print_lines(console, [line + (f"; published: {published:.2%}" if published else "")])
 
 
-def load_network(settings: EvaluationSettings, data: Data) -> tuple[Network, Mapping[str, Any]]:
+def load_network(settings: EvaluationSettings, data: Data) -> tuple[Network, Mapping[str, Any] | None]:
     """The network of a file, and its configuration: the file's own, or ``model`` for a file from elsewhere.
+
+    A student that answers with its teacher's classifier is no network that can be configured: it has None.
+
+    Raises:
+        UserError: it is not known which network the file holds, or it is for other data.
+    """
+    file, model = settings.checkpoint, settings.model
+    saved = _read_saved(settings, data)
+    shape = {"num_classes": data.num_classes, "in_channels": data.channels}
+    connection = saved.get(CONNECTED)
+
+    def build() -> Network:
+        body = model(**shape) if model else build_saved_network(file, saved["config"], shape)
+        return connect_saved_network(file, body, connection, data.num_classes)
+
+    if model is None or connection is not None:  # configuration is trusted, as a file is not
+        with torch.device("meta"):  # a file can't ask for more memory than its own weights take
+            checkpoint.check_fit(build(), saved["model"], str(file))
+    network = build()
+    checkpoint.load(network, saved["model"], str(file))
+    return network, None if connection is not None else model.facts if model else saved["config"]
+
+
+def _read_saved(settings: EvaluationSettings, data: Data) -> dict[str, Any]:
+    """What a file holds, if that can be measured on these data.
 
     Raises:
         UserError: it is not known which network the file holds, or it is for other data.
@@ -124,15 +150,7 @@ def load_network(settings: EvaluationSettings, data: Data) -> tuple[Network, Map
             f"has {data.num_classes} and {data.channels}; choose its own data set with data=..."
         )
     _compare_sizes(file, saved, data)
-    shape = {"num_classes": data.num_classes, "in_channels": data.channels}
-    if settings.model is not None:  # configuration, which is trusted, as a file is not
-        network = settings.model(**shape)
-    else:
-        with torch.device("meta"):  # a file can't ask for more memory than its own weights take
-            checkpoint.check_fit(build_saved_network(file, saved["config"], shape), saved["model"], str(file))
-        network = build_saved_network(file, saved["config"], shape)
-    checkpoint.load(network, saved["model"], str(file))
-    return network, settings.model.facts if settings.model else saved["config"]
+    return saved
 
 
 def _compare_sizes(file: Path, saved: Mapping[str, Any], data: Data) -> None:

@@ -148,6 +148,11 @@ class Distiller(nn.Module, ABC):
         return self.needs_teacher
 
     @property
+    def dresses(self) -> bool:
+        """Whether it trains another network in the student's place, made of the student; see ``dress``."""
+        return False
+
+    @property
     def over(self) -> bool:
         """Whether the distillation has ended: no term any more, and cross-entropy with the labels of weight 1."""
         return False
@@ -180,6 +185,23 @@ class Distiller(nn.Module, ABC):
 
         moved: Distiller = super()._apply(convert, recurse)  # type: ignore[no-untyped-call]
         return moved
+
+    def dress(self, student: nn.Module, teacher: nn.Module | None, image: Tensor) -> nn.Module:
+        """The network that is trained, exported and counted in the student's place. Called once, before ``adapt``.
+
+        Mostly it is the student itself.
+
+        Args:
+            student: may become part of what is returned, and changed by that. On the device ``meta`` both networks have
+                shapes alone.
+            teacher: is not changed.
+            image: images of the data's shape; their values don't matter.
+
+        Raises:
+            UserError: the student can't be dressed like that.
+        """
+        del teacher, image
+        return student
 
     @abstractmethod
     def adapt(self, context: Context) -> None:

@@ -64,6 +64,10 @@ class Composed(Distiller):
         return any(term.needs_features for term in self.terms().values())
 
     @property
+    def dresses(self) -> bool:
+        return any(isinstance(term, Term) and term.dresses for term in self.terms().values())
+
+    @property
     def over(self) -> bool:
         return self._over
 
@@ -90,6 +94,12 @@ class Composed(Distiller):
             return loss
         end = f"{self.until:g} of the epochs" if isinstance(self.until, float) else f"epoch {self.until}"
         return f"{loss}; after {end} cross-entropy alone"
+
+    def dress(self, student: nn.Module, teacher: nn.Module | None, image: Tensor) -> nn.Module:
+        for term in self.terms().values():
+            if isinstance(term, Term):
+                student = term.dress(student, teacher, image)
+        return student
 
     def adapt(self, context: Any, teacher: Any = None) -> None:
         """Make the adapters and memories that this training needs. Called once, before it.

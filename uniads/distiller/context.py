@@ -5,11 +5,11 @@ from collections.abc import Callable
 import torch
 
 from uniads.data.base import Data
-from uniads.distiller.base import Context
+from uniads.distiller.base import Context, Distiller
 from uniads.knowledge import Batch
 from uniads.model.base import AUTO, Network, knowledge_of
 
-__all__ = ["context_for", "example", "knowledge_of"]
+__all__ = ["context_for", "equip", "example", "knowledge_of"]
 
 
 def example(data: Data) -> torch.Tensor:
@@ -49,3 +49,36 @@ def context_for(
         label=torch.full_like(every, -1).index_copy(0, trained, every[trained]),
         memory_format=memory_format,
     )
+
+
+def equip(
+    distiller: Distiller,
+    student: Network,
+    teacher: Network | None,
+    data: Data,
+    batch_size: int,
+    build: Callable[[], Network],
+    memory_format: str = AUTO,
+) -> tuple[Network, Context]:
+    """Make student and distiller ready for each other.
+
+    Args:
+        distiller: is adapted.
+        student: see ``Distiller.dress``.
+        teacher: see ``context_for``, as all that follow.
+        data: what it is trained on.
+        batch_size: images a batch.
+        build: makes another student, as it is before it is dressed.
+        memory_format: see ``lay_out``.
+
+    Returns:
+        The network to train, which is the student unless the distiller trains another in its place, and the context.
+
+    Raises:
+        UserError: they don't fit together.
+    """
+    dressed = distiller.dress(student, teacher, example(data))
+    assert isinstance(dressed, Network)
+    context = context_for(dressed, teacher, data, batch_size, build, memory_format)
+    distiller.adapt(context)
+    return dressed, context

@@ -3,6 +3,7 @@
 from uniads.distiller.base import Distiller
 from uniads.distiller.composed import Composed
 from uniads.distiller.node import Node
+from uniads.distiller.term import Term
 
 
 def needed_taps(distiller: Distiller, count: int) -> tuple[int, ...]:
@@ -15,7 +16,13 @@ def needed_taps(distiller: Distiller, count: int) -> tuple[int, ...]:
     if not distiller.needs_features:
         return ()
     terms = list(distiller.nodes.values()) if isinstance(distiller, Composed) else [distiller]
-    if any(not isinstance(term, Node) and term.needs_features for term in terms):
-        return tuple(range(count))
-    nodes = [term for term in terms if isinstance(term, Node) and term.source == "feature"]
-    return tuple(sorted({range(count)[node.tap] for node in nodes if -count <= node.tap < count}))
+    wanted: set[int] = set()
+    for term in terms:
+        if isinstance(term, Node):
+            wanted |= {term.tap} if term.needs_features else set()
+        elif term.needs_features:
+            taps = term.taps if isinstance(term, Term) else None
+            if taps is None:
+                return tuple(range(count))
+            wanted |= set(taps)
+    return tuple(sorted({range(count)[tap] for tap in wanted if -count <= tap < count}))

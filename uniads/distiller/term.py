@@ -18,6 +18,8 @@ class Term(nn.Module, ABC):
         knowledge: what it compares, for a reader.
         parts: of the knowledge of both sides, without which it can't do: ``feature``, ``embedding``.
         needs_batch: whether it looks at images, labels or positions.
+        dresses: whether it trains another network in the student's place; see ``Distiller.dress``.
+        taps: the teacher's feature maps that it looks at, where it needs any; None for all of them.
         adapted: whether ``adapt`` was called.
 
     Args:
@@ -27,6 +29,8 @@ class Term(nn.Module, ABC):
     knowledge: ClassVar[str] = ""
     parts: ClassVar[tuple[str, ...]] = ()
     needs_batch: ClassVar[bool] = True
+    dresses: ClassVar[bool] = False
+    taps: ClassVar[tuple[int, ...] | None] = None
 
     def __init__(self, weight: float = 1.0) -> None:
         super().__init__()
@@ -56,6 +60,11 @@ class Term(nn.Module, ABC):
     def formula(self) -> str:
         """The term in one line."""
         return f"{self.weight:g} * {type(self).__name__}"
+
+    def dress(self, student: nn.Module, teacher: nn.Module | None, image: Tensor) -> nn.Module:
+        """The network that is trained in the student's place; see ``Distiller.dress``. Most terms have none."""
+        del teacher, image
+        return student
 
     @final
     def adapt(self, context: Context) -> None:

@@ -1,6 +1,7 @@
 """What every network of the zoo promises."""
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -11,11 +12,35 @@ from uniads.knowledge import Knowledge
 
 
 class Network(nn.Module, ABC):
-    """An image classifier that shows its knowledge: ``network(image) -> Knowledge``."""
+    """An image classifier that shows its knowledge: ``network(image) -> Knowledge``.
+
+    Attributes:
+        ends: names of the modules that are needed for what follows the last feature map, and for nothing else.
+    """
+
+    ends: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def forward(self, image: Float[Tensor, "n c h w"]) -> Knowledge:
         """Feature maps, embedding and logits of a batch of normalised images."""
+
+    def maps(self, image: Float[Tensor, "n c h w"]) -> tuple[Tensor, ...]:
+        """The feature maps alone; a network that can leaves out what follows the last one."""
+        knowledge: Knowledge = self(image)
+        return knowledge.features
+
+    def neck(self) -> nn.Module:
+        """What makes the map whose mean over its positions is the embedding out of the last feature map.
+
+        Its modules are the network's own. It is the identity where the last feature map is that map itself. Whether it
+        is, for a network of another library, ``uniads.model.neck.neck_of`` finds out.
+        """
+        return nn.Identity()
+
+    def drop_head(self) -> None:
+        """Remove what follows the last feature map, for good: afterwards only ``maps`` can be asked."""
+        for name in self.ends:
+            delattr(self, name)
 
     def tail(self) -> nn.Module:
         """The last stage and what follows it, ``features[-2] -> logits``; its modules are the network's own.

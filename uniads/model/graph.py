@@ -88,6 +88,10 @@ class Graph:
         forward: Callable[[nn.Module, Tensor], tuple[Any, ...]] = type(module).forward
         return forward
 
+    def targets(self) -> set[str]:
+        """Paths of the modules, parameters and buffers that the graph runs or reads."""
+        return {str(node.target) for node in self.graph.nodes if node.op in ("call_module", "get_attr")}
+
     def _output(self) -> fx.Node:
         (output,) = (node for node in self.graph.nodes if node.op == "output")
         assert isinstance(output, fx.Node)

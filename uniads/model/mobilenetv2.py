@@ -64,6 +64,8 @@ class MobileNetV2(Network):
         UserError: a size is out of its range, or channels, strides and blocks don't fit together.
     """
 
+    ends = ("conv2", "classifier")
+
     def __init__(
         self,
         blocks: Sequence[int],
@@ -103,14 +105,21 @@ class MobileNetV2(Network):
         init_classifier(classifier)
 
     def forward(self, image: Float[Tensor, "n c h w"]) -> Knowledge:
+        features = self.maps(image)
+        embedding = self.conv2(features[-1]).mean((2, 3))
+        return Knowledge(features, embedding, self.classifier(embedding))
+
+    def maps(self, image: Float[Tensor, "n c h w"]) -> tuple[Tensor, ...]:
         x = self.conv1(image)
         features = [x]
         for stage, tapped in zip(self.blocks, self.tapped, strict=True):
             x = stage(x)
             if tapped:
                 features.append(x)
-        embedding = self.conv2(x).mean((2, 3))
-        return Knowledge(tuple(features), embedding, self.classifier(embedding))
+        return tuple(features)
+
+    def neck(self) -> nn.Module:
+        return self.conv2
 
     def tail(self) -> nn.Module:
         start = max((position for position, tapped in enumerate(self.tapped[:-1]) if tapped), default=-1) + 1

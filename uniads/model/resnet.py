@@ -48,6 +48,8 @@ class ResNet(Network):
         UserError: a size is out of its range, or channels and blocks don't fit together.
     """
 
+    ends = ("fc",)
+
     def __init__(
         self,
         blocks: Sequence[int],
@@ -69,11 +71,15 @@ class ResNet(Network):
         init_convolutions(self)
 
     def forward(self, image: Float[Tensor, "n c h w"]) -> Knowledge:
+        features = self.maps(image)
+        embedding = features[-1].mean((2, 3))
+        return Knowledge(features, embedding, self.fc(embedding))
+
+    def maps(self, image: Float[Tensor, "n c h w"]) -> tuple[Tensor, ...]:
         features = [F.relu(self.bn1(self.conv1(image)), inplace=True)]
         for name in self.stages:
             features.append(getattr(self, name)(features[-1]))
-        embedding = features[-1].mean((2, 3))
-        return Knowledge(tuple(features), embedding, self.fc(embedding))
+        return tuple(features)
 
     def tail(self) -> nn.Module:
         return nn.Sequential(getattr(self, self.stages[-1]), pool_positions(), self.fc)

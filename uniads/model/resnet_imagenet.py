@@ -43,6 +43,8 @@ class ImageNetResNet(Network):
         UserError: a size is out of its range, or channels and blocks don't fit together.
     """
 
+    ends = ("fc",)
+
     def __init__(
         self,
         blocks: Sequence[int],
@@ -71,14 +73,18 @@ class ImageNetResNet(Network):
         init_convolutions(self)
 
     def forward(self, image: Float[Tensor, "n c h w"]) -> Knowledge:
+        features = self.maps(image)
+        embedding = features[-1].mean((2, 3))
+        return Knowledge(features, embedding, self.fc(embedding))
+
+    def maps(self, image: Float[Tensor, "n c h w"]) -> tuple[Tensor, ...]:
         stem = F.relu(self.bn1(self.conv1(image)), inplace=True)
         features = [stem]
         x = F.max_pool2d(stem, 3, 2, padding=1)
         for name in self.stages:
             x = getattr(self, name)(x)
             features.append(x)
-        embedding = x.mean((2, 3))
-        return Knowledge(tuple(features), embedding, self.fc(embedding))
+        return tuple(features)
 
     def tail(self) -> nn.Module:
         if len(self.stages) == 1:

@@ -72,6 +72,8 @@ class ShuffleNetV1(Network):
             rounding, don't grow from stage to stage.
     """
 
+    ends = ("linear",)
+
     def __init__(
         self,
         blocks: Sequence[int],
@@ -106,11 +108,15 @@ class ShuffleNetV1(Network):
         self.linear = nn.Linear(channels[-1], num_classes)
 
     def forward(self, image: Float[Tensor, "n c h w"]) -> Knowledge:
+        features = self.maps(image)
+        embedding = features[-1].mean((2, 3))
+        return Knowledge(features, embedding, self.linear(embedding))
+
+    def maps(self, image: Float[Tensor, "n c h w"]) -> tuple[Tensor, ...]:
         features = [F.relu(self.bn1(self.conv1(image)), inplace=True)]
         for name in self.stages:
             features.append(getattr(self, name)(features[-1]))
-        embedding = features[-1].mean((2, 3))
-        return Knowledge(tuple(features), embedding, self.linear(embedding))
+        return tuple(features)
 
     def tail(self) -> nn.Module:
         return nn.Sequential(getattr(self, self.stages[-1]), pool_positions(), self.linear)

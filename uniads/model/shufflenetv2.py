@@ -92,6 +92,8 @@ class ShuffleNetV2(Network):
         UserError: a size is out of its range, or channels and blocks don't fit together.
     """
 
+    ends = ("conv2", "bn2", "linear")
+
     def __init__(
         self,
         blocks: Sequence[int],
@@ -120,11 +122,18 @@ class ShuffleNetV2(Network):
         self.linear = nn.Linear(head, num_classes)
 
     def forward(self, image: Float[Tensor, "n c h w"]) -> Knowledge:
+        features = self.maps(image)
+        embedding = F.relu(self.bn2(self.conv2(features[-1])), inplace=True).mean((2, 3))
+        return Knowledge(features, embedding, self.linear(embedding))
+
+    def maps(self, image: Float[Tensor, "n c h w"]) -> tuple[Tensor, ...]:
         features = [F.relu(self.bn1(self.conv1(image)), inplace=True)]
         for name in self.stages:
             features.append(getattr(self, name)(features[-1]))
-        embedding = F.relu(self.bn2(self.conv2(features[-1])), inplace=True).mean((2, 3))
-        return Knowledge(tuple(features), embedding, self.linear(embedding))
+        return tuple(features)
+
+    def neck(self) -> nn.Module:
+        return nn.Sequential(self.conv2, self.bn2, nn.ReLU(inplace=True))
 
     def tail(self) -> nn.Module:
         head = (self.conv2, self.bn2, nn.ReLU(inplace=True))

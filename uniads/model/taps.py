@@ -85,6 +85,7 @@ class Tapped(Network):
                 module.inplace = False  # type: ignore[assignment]
         self.nhwc, self.weights, self.num_classes = nhwc, weights, num_classes
         self.network, self.opaque, self.embedding, self.logits = network, opaque, embedding, logits
+        self.headless = False
         graphs = self._graphs(features)
         if graphs and features is None:
             features = _choose_features(graphs[False], image_size, in_channels, nhwc)
@@ -109,13 +110,16 @@ class Tapped(Network):
 
     def _compile(self, graphs: dict[bool, Graph]) -> None:
         """Prepare the forward passes up to the taps; without graphs, check that the taps are modules."""
-        taps = {
-            training: _operations(graph, self.features, self.embedding, self.logits)
-            for training, graph in graphs.items()
-        }
+        taps = {training: self._list_operations(graph) for training, graph in graphs.items()}
         if not graphs:
             _check_modules(self.network, [*self.features, self.embedding, self.logits])
         self._passes = {training: graphs[training].up_to(nodes) for training, nodes in taps.items()}
+
+    def _list_operations(self, graph: Graph) -> list[fx.Node]:
+        """What the network is run up to."""
+        if self.headless:
+            return [_find_operation(graph, name) for name in self.features]
+        return _operations(graph, self.features, self.embedding, self.logits)
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy or a pickle takes along: compiled code is left out and made again."""
@@ -126,8 +130,45 @@ class Tapped(Network):
         self._compile(self._graphs(self.features))
 
     def forward(self, image: Float[Tensor, "n c h w"]) -> Knowledge:
+        *features, embedding, logits = self._try(image)
+        if not isinstance(logits, Tensor) or logits.ndim != 2 or logits.shape[1] != self.num_classes:
+            got = f"shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else f"type {type(logits).__name__}"
+            raise UserError(
+                f"the network's logits are of {got}, allowed: (N, {self.num_classes}) for the data's classes; "
+                "build it for them, or name its class scores: logits=NAME"
+            )
+        return Knowledge(self._as_maps(features), _as_vector(embedding, self.embedding, self.nhwc), logits)
+
+    def maps(self, image: Float[Tensor, "n c h w"]) -> tuple[Tensor, ...]:
+        return self._as_maps(self._try(image)[: len(self.features)])
+
+    def drop_head(self) -> None:
+        """Run the network no further than to its features, and no longer train or count what comes after them.
+
+        The weights stay where they are, since its code is not touched. A network that torch.fx can't follow is run as
+        before.
+        """
+        graphs = self._graphs(self.features)
+        if not graphs:
+            return
+        self.headless = True
+        self._compile(graphs)
+        used = {target for graph in graphs.values() for target in graph.targets()}
+        for path, parameter in self.network.named_parameters():
+            if not any(f"{path}.".startswith(f"{target}.") for target in used):
+                parameter.requires_grad_(False)
+
+    def _as_maps(self, features: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        return tuple(_as_map(value, name, self.nhwc) for value, name in zip(features, self.features, strict=True))
+
+    def _try(self, image: Tensor) -> Sequence[Any]:
+        """What the taps show of a batch.
+
+        Raises:
+            UserError: the network refuses its size.
+        """
         try:
-            values = self._run(image)
+            return self._run(image)
         except (AssertionError, RuntimeError) as error:
             if isinstance(error, RuntimeError) and not SHAPES.search(str(error)):
                 raise
@@ -135,18 +176,9 @@ class Tapped(Network):
                 f"the network refuses images of {'x'.join(map(str, image.shape[1:]))} ({_first_line(error)}); build it "
                 "for the data's, such as with image_size (torchvision) or img_size (timm), or choose data that fit"
             ) from None
-        *features, embedding, logits = values
-        if not isinstance(logits, Tensor) or logits.ndim != 2 or logits.shape[1] != self.num_classes:
-            got = f"shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else f"type {type(logits).__name__}"
-            raise UserError(
-                f"the network's logits are of {got}, allowed: (N, {self.num_classes}) for the data's classes; "
-                "build it for them, or name its class scores: logits=NAME"
-            )
-        maps = tuple(_as_map(value, name, self.nhwc) for value, name in zip(features, self.features, strict=True))
-        return Knowledge(maps, _as_vector(embedding, self.embedding, self.nhwc), logits)
 
     def _run(self, image: Tensor) -> Sequence[Any]:
-        """What the taps show of a batch: features, embedding, logits."""
+        """What the taps show of a batch: features, embedding, logits; without a head the features alone."""
         if self._passes:
             return self._passes[self.network.training](self.network, image)
         paths = [*self.features, str(self.embedding), self.logits or ""]

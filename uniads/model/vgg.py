@@ -43,6 +43,8 @@ class VGG(Network):
         UserError: a size is out of its range, or channels and blocks don't fit together.
     """
 
+    ends = ("classifier",)
+
     def __init__(
         self,
         blocks: Sequence[int],
@@ -66,14 +68,18 @@ class VGG(Network):
         init_classifier(self.classifier)
 
     def forward(self, image: Float[Tensor, "n c h w"]) -> Knowledge:
+        features = self.maps(image)
+        embedding = features[-1].mean((2, 3))
+        return Knowledge(features, embedding, self.classifier(embedding))
+
+    def maps(self, image: Float[Tensor, "n c h w"]) -> tuple[Tensor, ...]:
         features: list[Tensor] = []
         halved = Halved()
         x = image
         for name in self.stages:
             x = getattr(self, name)(halved(x) if features else x)
             features.append(x)
-        embedding = x.mean((2, 3))
-        return Knowledge(tuple(features), embedding, self.classifier(embedding))
+        return tuple(features)
 
     def tail(self) -> nn.Module:
         if len(self.stages) == 1:

@@ -51,6 +51,8 @@ class WideResNet(Network):
         UserError: a size is out of its range, or channels and blocks don't fit together.
     """
 
+    ends = ("bn1", "fc")
+
     def __init__(
         self,
         blocks: Sequence[int],
@@ -74,11 +76,18 @@ class WideResNet(Network):
         nn.init.zeros_(self.fc.bias)
 
     def forward(self, image: Float[Tensor, "n c h w"]) -> Knowledge:
+        features = self.maps(image)
+        embedding = F.relu(self.bn1(features[-1]), inplace=True).mean((2, 3))
+        return Knowledge(features, embedding, self.fc(embedding))
+
+    def maps(self, image: Float[Tensor, "n c h w"]) -> tuple[Tensor, ...]:
         features = [self.conv1(image)]
         for name in self.stages:
             features.append(getattr(self, name)(features[-1]))
-        embedding = F.relu(self.bn1(features[-1]), inplace=True).mean((2, 3))
-        return Knowledge(tuple(features), embedding, self.fc(embedding))
+        return tuple(features)
+
+    def neck(self) -> nn.Module:
+        return nn.Sequential(self.bn1, nn.ReLU(inplace=True))
 
     def tail(self) -> nn.Module:
         return nn.Sequential(getattr(self, self.stages[-1]), self.bn1, nn.ReLU(inplace=True), pool_positions(), self.fc)

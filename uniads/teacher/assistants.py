@@ -14,7 +14,7 @@ from typing import Any
 import pytorch_lightning as pl
 
 from uniads.data.base import Data
-from uniads.distiller.context import context_for
+from uniads.distiller.context import equip
 from uniads.error import UserError
 from uniads.learner.frozen import Frozen
 from uniads.learner.learner import Learner
@@ -45,15 +45,18 @@ def find_last(
     distiller = settings.teacher.distiller()
     if not distiller.needs_teacher:
         raise UserError("teacher.distiller asks no teacher, so an assistant would learn nothing from it; try kd")
+    if distiller.dresses:
+        raise UserError(
+            "teacher.distiller trains another network in the assistant's place, which would no longer be the assistant "
+            "that is asked for; try kd"
+        )
 
     def build_learner(images: Data) -> Learner:
         teacher = find_last(settings, data, before, watcher).network
         pl.seed_everything(seed, verbose=False)
         student = build_network(model, images)
         layout = settings.memory_format
-        distiller.adapt(
-            context_for(student, teacher, images, recipe.batch_size, lambda: build_network(model, images), layout)
-        )
+        equip(distiller, student, teacher, images, recipe.batch_size, lambda: build_network(model, images), layout)
         frozen = Frozen(teacher, memory_format=layout)
         return Learner(student, distiller, recipe, recipe.epochs, images.num_classes, frozen, layout)
 

@@ -10,7 +10,6 @@ import torch
 from pytorch_lightning import Callback
 
 from uniads.callback.rejection import RejectedError, RejectHopeless
-from uniads.data.base import Data
 from uniads.distiller.context import example
 from uniads.learner.compiling import GRAPHS, can_compile, compile_mode
 from uniads.learner.kept import IDENTITY, Kept
@@ -18,6 +17,7 @@ from uniads.learner.loop import Trained, score, train_quietly, train_visibly
 from uniads.learner.statistics import EstimateStatistics, estimate_statistics
 from uniads.model import checkpoint
 from uniads.model.base import count_params
+from uniads.model.connected import CONNECTED, Connected
 from uniads.model.flops import forward_flops
 from uniads.outcome import Outcome
 from uniads.settings.training import ESTIMATED, TrainingSettings
@@ -103,7 +103,7 @@ def _train(settings: TrainingSettings, parts: Parts) -> Trained:
     if settings.statistics == ESTIMATED and parts.data.holdout:
         rules.append(EstimateStatistics(parts.data.train(settings.recipe.batch_size, settings.trainer.device)))
     shared = (parts.learner, parts.data, settings.trainer, settings.stop_epoch)
-    kept = Kept(settings.directory / LAST, describe_student(settings, parts.data))
+    kept = Kept(settings.directory / LAST, describe_student(settings, parts))
     if settings.trial:
         return train_quietly(*shared, kept, rules)
     callbacks = [callback() for callback in settings.callbacks]
@@ -111,11 +111,13 @@ def _train(settings: TrainingSettings, parts: Parts) -> Trained:
     return train_visibly(*shared, kept, [*rules, *callbacks], logger)
 
 
-def describe_student(settings: TrainingSettings, data: Data) -> dict[str, Any]:
+def describe_student(settings: TrainingSettings, parts: Parts) -> dict[str, Any]:
     """Facts about a student that its files hold: what it is, what it was trained on, and what else decided."""
+    data, student = parts.data, parts.student
     classes = getattr(data, "classes", None)
     return {
         "config": dict(settings.chosen_student.facts),
+        **({CONNECTED: dict(student.facts)} if isinstance(student, Connected) else {}),
         "num_classes": data.num_classes,
         "in_channels": data.channels,
         "data": {
@@ -154,7 +156,7 @@ def _measure_untrained(parts: Parts) -> Outcome:
 
 def _export_students(settings: TrainingSettings, parts: Parts, trained: Trained) -> tuple[float | None, float | None]:
     """Write the students of the last and the best epoch, and read the test set, once; returns their accuracies."""
-    facts = describe_student(settings, parts.data) | {"epochs": settings.stop_epoch}
+    facts = describe_student(settings, parts) | {"epochs": settings.stop_epoch}
     _estimate_statistics(settings, parts)
     checkpoint.save(parts.student, settings.directory / "student.pt", epoch="last", **facts)
     last = _test(settings, parts)

@@ -7,7 +7,7 @@ import pytorch_lightning as pl
 from uniads.cache import shared
 from uniads.data.base import Data
 from uniads.distiller.base import Distiller
-from uniads.distiller.context import context_for
+from uniads.distiller.context import equip
 from uniads.error import UserError
 from uniads.learner.compiling import compile_mode
 from uniads.learner.learner import Learner
@@ -53,10 +53,9 @@ def build_parts(settings: TrainingSettings, watcher: TeacherWatcher | None = Non
     model = settings.chosen_student
     student = build_network(model, data)
     network, layout = teacher.network if teacher else None, settings.memory_format
-    context = context_for(
-        student, network, data, settings.recipe.batch_size, lambda: build_network(model, data), layout
+    student, context = equip(
+        distiller, student, network, data, settings.recipe.batch_size, lambda: build_network(model, data), layout
     )
-    distiller.adapt(context)
     source = build_source(settings, data, distiller, teacher, context.taught) if teacher else None
     learner = Learner(student, distiller, settings.recipe, settings.schedule_epochs, data.num_classes, source, layout)
     return Parts(data, student, distiller, learner, teacher)

@@ -12,7 +12,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 
 from uniads.data.base import Data
 from uniads.distiller.composed import Composed
-from uniads.distiller.context import context_for
+from uniads.distiller.context import equip
 from uniads.knowledge import Batch, Knowledge
 from uniads.learner.frozen import Frozen, TeacherSource
 from uniads.learner.learner import Learner
@@ -74,8 +74,9 @@ def time_student(settings: TrainingSettings, data: Data) -> EpochCost:
     teacher = build_network(asked, data) if asked else None
     student = build_network(model, data)
     recipe = settings.recipe
-    context = context_for(student, teacher, data, recipe.batch_size, lambda: build_network(model, data), layout)
-    distiller.adapt(context)
+    student, context = equip(
+        distiller, student, teacher, data, recipe.batch_size, lambda: build_network(model, data), layout
+    )
     answers = _Once(Frozen(teacher, answer_dtype(settings), memory_format=layout)) if teacher else None
     learner = Learner(student, distiller, recipe, settings.schedule_epochs, data.num_classes, answers, layout)
     seconds = _time_steps(settings, data, learner)
