@@ -118,7 +118,7 @@ class Composed(Distiller):
             raise UserError("adapt takes a Context alone, or what student and teacher said; leave one out")
         for term in self.terms().values():
             if isinstance(term, Node):
-                term.adapt(context.student_knowledge, context.taught)
+                term.adapt(context.student_knowledge, context.taught, context)
             else:
                 term.adapt(context)
 

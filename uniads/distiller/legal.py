@@ -25,8 +25,13 @@ CLASSES_ONLY = ("hard",)
 
 
 def start_rank(source: str) -> int:
-    """Rank of a kind of knowledge: 4 for a feature map, 2 for an embedding or logits."""
-    return 4 if source == "feature" else 2
+    """Rank of a kind of knowledge: 4 for maps of features or classes, 2 for vectors."""
+    return 4 if source in ("feature", "cam") else 2
+
+
+def has_classes(source: str) -> bool:
+    """Whether a kind of knowledge has a score for each class, along axis 1."""
+    return source in ("logits", "cam", "regions")
 
 
 @dataclass(frozen=True)
@@ -51,10 +56,10 @@ class NodeRule:
 
     def allowed(self, key: str, values: Sequence[Value]) -> list[Value]:
         """Those of a key's values that can be legal for this node at all."""
-        if key == f"distance@{self.path}.distance" and self.source != "logits":
+        if key == f"distance@{self.path}.distance" and not has_classes(self.source):
             return [value for value in values if value not in CLASSES_ONLY]
         if key == f"transform@{self.path}.transform.first":
-            return [value for value in values if self._fits(value, start_rank(self.source), self.source == "logits")]
+            return [value for value in values if self._fits(value, start_rank(self.source), has_classes(self.source))]
         return list(values)
 
     def switches(self, values: Mapping[str, Sequence[Value]]) -> list[Switch]:
@@ -90,7 +95,7 @@ class NodeRule:
     def _legal(self, chain: Sequence[Value], allowed: Sequence[Sequence[Value]]) -> list[Value]:
         """The chain without the steps that do not fit."""
         kept: list[Value] = []
-        rank, classes = start_rank(self.source), self.source == "logits"
+        rank, classes = start_rank(self.source), has_classes(self.source)
         for step in chain:
             if not self._keeps(step, rank) and self._fits(step, rank, classes):
                 kept.append(step)
@@ -109,7 +114,7 @@ class NodeRule:
         Of the slot's transforms that leave their input as it is the first stands for all.
         """
         legal: list[Value] = []
-        rank, classes = start_rank(self.source), self.source == "logits"
+        rank, classes = start_rank(self.source), has_classes(self.source)
         for step, values in zip(chain, allowed, strict=True):
             same = [v for v in (IDENTITY, *values) if self._keeps(v, rank)] if self._keeps(step, rank) else []
             choices = (*same, step, IDENTITY, *values)

@@ -50,7 +50,7 @@ class Middle(Term):
         self.nodes = nn.ModuleList([self._node(tap=tap) for tap in range(1, taps)])
         for node in self.nodes:
             assert isinstance(node, Node)
-            node.adapt(student, teacher)
+            node.adapt(student, teacher, context)
 
     @property
     def weight_now(self) -> float:

@@ -9,7 +9,9 @@ from torch import Tensor, nn
 
 from uniads.distance.base import Distance
 from uniads.distiller.align import Align
-from uniads.distiller.base import check_given, check_weight, full_dtype
+from uniads.distiller.base import Context, check_given, check_weight, full_dtype
+from uniads.distiller.chain import find_simplex
+from uniads.distiller.class_maps import make_class_maps, regions
 from uniads.distiller.course import Course
 from uniads.distiller.sample_weight import check_sample_weight, weigh_samples
 from uniads.error import UserError
@@ -17,7 +19,8 @@ from uniads.knowledge import Batch, Knowledge
 from uniads.transform.base import LabelTransform, RandomTransform, Transform
 from uniads.transform.identity import Identity
 
-SOURCES = ("feature", "embedding", "logits")
+CLASS_MAPS = ("cam", "regions")
+SOURCES = ("feature", "embedding", "logits", *CLASS_MAPS)
 
 
 @final
@@ -27,14 +30,16 @@ class Node(nn.Module):
     An adapter's weights decide between the two where there is one; they are never in half precision. The teacher's
     temperature tau' is tau unless it is given. With weights u of the images it is the mean of u_n * D of image n.
 
-    A is a feature map, the embedding or the logits; T a chain of transforms; D a distance. The teacher's side has no
-    gradient. A distance between distributions (kl after a softmax) normalises them, so tau scales such a term by tau²
-    and does nothing else to it; for a softened softmax give the softmax transform a tau of its own.
+    A is a feature map, the embedding, the logits, the class activation maps (``cam``) or the logits of pooled regions
+    of these (``regions``), each of which counts as an image of the whole one's label; T a chain of transforms; D a
+    distance. The teacher's side has no gradient. A distance between distributions (kl after a softmax) normalises them,
+    so tau scales such a term by tau² and does nothing else to it; for a softened softmax give the softmax transform a
+    tau of its own.
 
     Source: Eq. 1 of UniADS (AAAI 2024); two temperatures as in transformed teacher matching, arXiv:2402.11148.
 
     Args:
-        source: ``feature``, ``embedding`` or ``logits``.
+        source: ``feature``, ``embedding``, ``logits``, ``cam`` or ``regions``.
         distance: D.
         transform: T, applied in the order of the mapping; at most three steps, identities not counted.
         weight: 0 or more, finite; 0 removes the term.
@@ -46,6 +51,7 @@ class Node(nn.Module):
         sample_weight: ``one``; or how much each image counts, by the teacher's logits: see ``weigh_samples``.
         ramp: over how many epochs, or which share of them, the weight rises; 0: it does not. See ``Course``.
         decay: from which epoch, or share of them, on the weight falls to 0; None: it does not.
+        grids: of ``regions``, how many there are on a side, 1 or more each; 1 for the whole image comes first.
 
     Raises:
         UserError: an argument is out of its range, or a transform can't follow the one before it.
@@ -64,6 +70,7 @@ class Node(nn.Module):
         sample_weight: str = "one",
         ramp: float = 0,
         decay: float | None = None,
+        grids: Sequence[int] = (1, 2, 4),
     ) -> None:
         super().__init__()
         if source not in SOURCES:
@@ -75,10 +82,13 @@ class Node(nn.Module):
         steps = [step for step in transform.values() if not isinstance(step, Identity)]
         if len(steps) > 3:
             raise UserError(f"a node takes at most three transforms, got {len(steps)}")
-        self.source, self.tap = source, tap
+        if not grids or any(grid < 1 for grid in grids) or grids[0] != 1:
+            raise UserError(f"a node's grids must be 1 and more numbers above 0, such as [1,2,4], got {list(grids)}")
+        self.source, self.tap, self.grids = source, tap, tuple(grids)
+        self.class_maps = nn.ModuleDict()
         self.transform = nn.ModuleList(steps)
-        self.distance = distance.on(_simplex(steps, source))
-        self.needs_batch = any(isinstance(step, LabelTransform) for step in steps)
+        self.distance = distance.on(find_simplex(steps, source))
+        self.needs_batch = sample_weight == "disagreement" or any(isinstance(step, LabelTransform) for step in steps)
         self.weight = check_weight(f"the weight of the {source} node", weight)
         self.tau, self.tau_teacher = tau, tau_teacher
         self.sample_weight = check_sample_weight(f"the sample_weight of the {source} node", sample_weight)
@@ -92,7 +102,7 @@ class Node(nn.Module):
     @property
     def needs_features(self) -> bool:
         """Whether the node looks at the teacher's feature maps."""
-        return self.source == "feature"
+        return self.source in ("feature", *CLASS_MAPS)
 
     @property
     def weight_now(self) -> float:
@@ -103,8 +113,19 @@ class Node(nn.Module):
         """Say which epoch begins, from 0, and how many the whole schedule has."""
         self.share = self.course.share(epoch, epochs)
 
-    def adapt(self, student: Knowledge, teacher: Knowledge) -> None:
-        """Make the adapter that these shapes need: none where T gives one shape already."""
+    def adapt(self, student: Knowledge, teacher: Knowledge, context: Context | None = None) -> None:
+        """Make the adapter that these shapes need: none where T gives one shape already.
+
+        Args:
+            student: what it says of an example.
+            teacher: likewise.
+            context: the training; class maps need its networks.
+
+        Raises:
+            UserError: they are not given, or have no linear classifier of the mean of a map.
+        """
+        if self.source in CLASS_MAPS:
+            self.class_maps = make_class_maps(f"the {self.source} node", context or Context.between(student, teacher))
         self.align = self._make_adapter(self._pick(student, "student"), self._pick(teacher, "teacher"))
 
     def _make_adapter(self, student: Tensor, teacher: Tensor) -> nn.Module | None:
@@ -129,6 +150,8 @@ class Node(nn.Module):
             )
         label = None if batch is None else batch.label
         own, taught = self._pick(student, "student"), self._pick(teacher, "teacher").detach()
+        if label is not None:
+            label = label.repeat(len(own) // len(label))
         with torch.autocast(own.device.type, enabled=False):
             dtype = full_dtype(self, own, taught)
             own, taught = own.to(dtype), taught.to(dtype)
@@ -139,15 +162,13 @@ class Node(nn.Module):
                     step.redraw()
             views = self._view(own, label, self.tau), self._view(taught, label, self.tau_teacher)
             self._check_adapted(*views)
-            distance = self._measure(views[0] / self.tau, views[1] / self.tau_teacher, teacher)
-            return self.weight_now * self.tau**2 * distance
-
-    def _measure(self, own: Tensor, taught: Tensor, teacher: Knowledge) -> Tensor:
-        if self.sample_weight == "one":
-            distance: Tensor = self.distance(own, taught)
-            return distance
-        weights = weigh_samples(self.sample_weight, teacher.logits.detach().to(taught.dtype), self.tau_teacher)
-        return (weights * self.distance.each(own, taught)).mean()
+            softened = views[0] / self.tau, views[1] / self.tau_teacher
+            if self.sample_weight == "one":
+                distance: Tensor = self.distance(*softened)
+                return self.weight_now * self.tau**2 * distance
+            said = (taught if self.source == "regions" else teacher.logits.detach()).to(dtype)
+            weights = weigh_samples(self.sample_weight, said, self.tau_teacher, label, len(teacher.logits))
+            return self.weight_now * self.tau**2 * (weights * self.distance.each(*softened)).mean()
 
     def _check_adapted(self, student: Tensor, teacher: Tensor) -> None:
         if self.align is None and (self.adapter is not None or student.shape != teacher.shape):
@@ -161,6 +182,7 @@ class Node(nn.Module):
     def formula(self) -> str:
         """The term in one line, such as ``0.9 * 4² * KL(logits / 4)``."""
         view = f"features[{self.tap}]" if self.source == "feature" else self.source
+        view += str(list(self.grids)) if self.source == "regions" else ""
         for step in self.transform:
             view = f"{type(step).__name__}({view})"
         taught = f", {view} / {self.tau_teacher:g}" if self.tau_teacher != self.tau else ""
@@ -169,7 +191,16 @@ class Node(nn.Module):
         return f"{self.weight:g}{self.course.describe()} * {self.tau:g}² * {counted}{distance}"
 
     def _pick(self, knowledge: Knowledge, whose: str) -> Tensor:
-        check_given(knowledge, self.source, f"the {self.source} node", whose)
+        part = "feature" if self.source in CLASS_MAPS else self.source
+        check_given(knowledge, part, f"the {self.source} node", whose)
+        if self.source in CLASS_MAPS:
+            if whose not in self.class_maps:
+                raise UserError(
+                    f"the {self.source} node needs both networks; call adapt(...) of the distiller first, with "
+                    "Context.of(student, teacher, image) of uniads.distiller.base"
+                )
+            maps: Tensor = self.class_maps[whose](knowledge.features[-1])
+            return regions(maps, self.grids) if self.source == "regions" else maps
         if self.source == "embedding":
             return knowledge.embedding
         if self.source == "logits":
@@ -187,26 +218,3 @@ class Node(nn.Module):
         for step in self.transform:
             x = step(x, label, tau)
         return x
-
-
-def _simplex(steps: list[Transform], source: str) -> tuple[int, ...] | None:
-    """The axes over which a chain's output is a distribution.
-
-    Raises:
-        UserError: a transform does not take the rank that it is given, or looks for classes where there are none.
-    """
-    rank, classes = 4 if source == "feature" else 2, source == "logits"
-    for position, step in enumerate(steps):
-        before = f"after {type(steps[position - 1]).__name__}" if position else "first"
-        if isinstance(step, LabelTransform) and not classes:
-            raise UserError(
-                f"{type(step).__name__} can't come {before} in a node of {source}: it looks for the score of the "
-                "label; give it logits, as they are or after a transform that keeps the classes, such as standardise"
-            )
-        classes = classes and step.keeps_classes
-        if rank not in step.ranks:
-            raise UserError(
-                f"{type(step).__name__} can't come {before}: it takes rank {sorted(step.ranks)}, got rank {rank}"
-            )
-        rank = step.ranks[rank]
-    return steps[-1].simplex if steps else None
