@@ -140,7 +140,11 @@ class Composed(Distiller):
             name: term(own, taught) if isinstance(term, Node) else term(own, taught, given)
             for name, term in self.terms().items()
         }
-        return weighted if self.balance is None else self._balance(self.balance, weighted, own, given)
+        if self.balance is not None:
+            weighted = self._balance(self.balance, weighted, own, given)
+        # After the balance, which would find no gradient of a term that begins at 0.
+        shares = {name: term.share for name, term in self.terms().items() if isinstance(term, Term) and term.share < 1}
+        return weighted | {name: weighted[name] * share for name, share in shares.items()}
 
     def _balance(
         self, balance: Balance, weighted: Mapping[str, Tensor], student: Knowledge, batch: Batch | None

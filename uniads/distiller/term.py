@@ -19,6 +19,7 @@ class Term(nn.Module, ABC):
         parts: of the knowledge of both sides, without which it can't do: ``feature``, ``embedding``.
         needs_batch: whether it looks at images, labels or positions.
         adapted: whether ``adapt`` was called.
+        share: of its weight, that it has in this epoch; ``set_epoch`` sets it, and ``Composed`` multiplies by it.
 
     Args:
         weight: 0 or more, finite; 0 removes the term.
@@ -30,7 +31,7 @@ class Term(nn.Module, ABC):
 
     def __init__(self, weight: float = 1.0) -> None:
         super().__init__()
-        self.adapted = False
+        self.adapted, self.share = False, 1.0
         self.weight = check_weight(f"the weight of {type(self).__name__}", weight)
 
     @property
