@@ -137,7 +137,7 @@ def loss_of(precision: str, distiller: str, folder: Path) -> float:
         *(
             pytest.param(precision, name, marks=pytest.mark.slow)
             for precision in ("bf16-true", "16-true", "64-true", "bf16-mixed")
-            for name in ("crd", "srrl", "semckd", "dml", "one", "fitnet", "searched", "kd")
+            for name in ("crd", "srrl", "semckd", "dml", "one", "fitnet", "searched", "kd", "ofa", "review")
         ),
     ],
 )

@@ -13,7 +13,7 @@ from uniads.error import UserError
 from uniads.knowledge import Batch, Knowledge
 from uniads.model.base import Network
 
-ADAPTED = ("fitnet", "at", "crd", "srrl", "semckd", "cc", "dml", "one")
+ADAPTED = ("fitnet", "at", "crd", "srrl", "semckd", "cc", "dml", "one", "ofa", "review")
 """Distillers that train modules of their own, even for equal shapes."""
 ALONE = ("kd", "sp", "rkd", "dist", "dist_imagenet", "eskd", "searched", "balanced", "plain")
 """Distillers of nodes that need no adapter where the shapes agree."""

@@ -19,8 +19,9 @@ many = settings(deadline=None, max_examples=100, derandomize=True, suppress_heal
 KEYS = (
     "task", "until", "tau", "logits", "logits.tau", "logits.weight", "logits.tap", "logits.source", "feature",
     "feature.tap", "feature.weight", "feature.adapter", "embedding.tau", "cc.dim", "cc.kernel", "crd.negatives",
-    "dml.peers", "one.branches", "one.eps", "srrl.source", "semckd.factor", "distance@logits.distance",
-    "transform@feature.transform.first", "logits.transform.first", "wrong", "task.wrong", "", ".", "_target_",
+    "dml.peers", "one.branches", "one.eps", "srrl.source", "semckd.factor", "ofa.eps", "ofa.stages",
+    "review.middle", "review.ramp", "distance@logits.distance", "transform@feature.transform.first",
+    "logits.transform.first", "wrong", "task.wrong", "", ".", "_target_",
 )  # fmt: skip
 VALUES = st.one_of(
     st.none(), st.booleans(), st.integers(-3, 40), st.floats(width=32), st.sampled_from(["", "l2", "kl", "x y"]),

@@ -146,7 +146,11 @@ class Composed(Distiller):
         given = None if batch is None else read_batch(batch)
         _check_images(own, taught, given)
         weighted = {name: term(own, taught, given) for name, term in self.terms().items()}
-        return weighted if self.balance is None else self._balance(self.balance, weighted, own, given)
+        if self.balance is not None:
+            weighted = self._balance(self.balance, weighted, own, given)
+        # After the balance, which would take a weight that has only begun to rise for a weak gradient.
+        shares = {name: term.share for name, term in self.terms().items() if term.share < 1}
+        return weighted | {name: weighted[name] * share for name, share in shares.items()}
 
     def _balance(
         self, balance: Balance, weighted: Mapping[str, Tensor], student: Knowledge, batch: Batch | None
@@ -158,7 +162,7 @@ class Composed(Distiller):
                     "a balanced distiller measures the cross-entropy with the labels, and there is no batch; call "
                     "distiller(student, teacher, batch)"
                 )
-            terms = {name: weighted[name] / term.weight_now for name, term in self.terms().items()}
+            terms = {name: weighted[name] / term.weight for name, term in self.terms().items()}
             balance.measure(F.cross_entropy(full(student.logits), batch.label), terms, student)
         factors = balance.factors() / self._total
         return {name: value * factor for (name, value), factor in zip(weighted.items(), factors, strict=True)}

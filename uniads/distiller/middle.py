@@ -27,7 +27,9 @@ class Middle(Term):
     needs_batch: ClassVar[bool] = False
 
     def __init__(self, node: Callable[..., Node]) -> None:
-        super().__init__(node().weight)
+        first = node()
+        super().__init__(first.weight)
+        self._course = first.course
         self._node = node
         self.nodes = nn.ModuleList()
 
@@ -52,14 +54,8 @@ class Middle(Term):
             assert isinstance(node, Node)
             node.adapt(student, teacher, context)
 
-    @property
-    def weight_now(self) -> float:
-        return next((node.weight_now for node in self.nodes if isinstance(node, Node)), self.weight)
-
     def set_epoch(self, epoch: int, epochs: int) -> None:
-        for node in self.nodes:
-            assert isinstance(node, Node)
-            node.set_epoch(epoch, epochs)
+        self.share = self._course.share(epoch, epochs)
 
     def weigh(self, student: Knowledge, teacher: Knowledge, batch: Batch) -> Tensor:
         return torch.stack([node(student, teacher, batch) for node in self.nodes]).sum()

@@ -50,7 +50,8 @@ class Node(nn.Module):
         tau_teacher: the teacher's temperature, above 0 and finite; None: tau.
         sample_weight: ``one``; or how much each image counts, by the teacher's logits: see ``weigh_samples``.
         ramp: over how many epochs, or which share of them, the weight rises; 0: it does not. See ``Course``.
-        decay: from which epoch, or share of them, on the weight falls to 0; None: it does not.
+        decay: from which epoch, or share of them, on the weight falls to 0; None: it does not. ``Composed`` multiplies
+            by the ``share`` of its weight that the node has in an epoch; the node itself does not.
         grids: of ``regions``, how many there are on a side, 1 or more each; 1 for the whole image comes first.
 
     Raises:
@@ -103,11 +104,6 @@ class Node(nn.Module):
     def needs_features(self) -> bool:
         """Whether the node looks at the teacher's feature maps."""
         return self.source in ("feature", *CLASS_MAPS)
-
-    @property
-    def weight_now(self) -> float:
-        """The weight in this epoch."""
-        return self.weight * self.share
 
     def set_epoch(self, epoch: int, epochs: int) -> None:
         """Say which epoch begins, from 0, and how many the whole schedule has."""
@@ -165,10 +161,10 @@ class Node(nn.Module):
             softened = views[0] / self.tau, views[1] / self.tau_teacher
             if self.sample_weight == "one":
                 distance: Tensor = self.distance(*softened)
-                return self.weight_now * self.tau**2 * distance
+                return self.weight * self.tau**2 * distance
             said = (taught if self.source == "regions" else teacher.logits.detach()).to(dtype)
             weights = weigh_samples(self.sample_weight, said, self.tau_teacher, label, len(teacher.logits))
-            return self.weight_now * self.tau**2 * (weights * self.distance.each(*softened)).mean()
+            return self.weight * self.tau**2 * (weights * self.distance.each(*softened)).mean()
 
     def _check_adapted(self, student: Tensor, teacher: Tensor) -> None:
         if self.align is None and (self.adapter is not None or student.shape != teacher.shape):

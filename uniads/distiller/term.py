@@ -21,6 +21,7 @@ class Term(nn.Module, ABC):
         dresses: whether it trains another network in the student's place; see ``Distiller.dress``.
         taps: the teacher's feature maps that it looks at, where it needs any; None for all of them.
         adapted: whether ``adapt`` was called.
+        share: of its weight, that it has in this epoch; ``set_epoch`` sets it, and ``Composed`` multiplies by it.
 
     Args:
         weight: 0 or more, finite; 0 removes the term.
@@ -34,7 +35,7 @@ class Term(nn.Module, ABC):
 
     def __init__(self, weight: float = 1.0) -> None:
         super().__init__()
-        self.adapted = False
+        self.adapted, self.share = False, 1.0
         self.weight = check_weight(f"the weight of {type(self).__name__}", weight)
 
     @property
@@ -46,11 +47,6 @@ class Term(nn.Module, ABC):
     def needs_teacher(self) -> bool:
         """Whether the term looks at the teacher; one that does not is given the student's knowledge in its place."""
         return True
-
-    @property
-    def weight_now(self) -> float:
-        """The weight in this epoch."""
-        return self.weight
 
     @property
     def flops(self) -> int:

@@ -33,6 +33,7 @@ Assistants = Annotated[
     Assistant | list[Assistant] | None, says("a network, or a list of networks, such as [resnet56,resnet32]")
 ]
 Statistics = Annotated[Literal["running", "estimated"], says("running or estimated")]
+Published = Annotated[dict[str, dict[str, Any]], says("groups of values by distiller, such as {review: {weight: 5}}")]
 Chance = Annotated[Positive | None, says("a number above 0, or null for no bound")]
 
 
@@ -50,10 +51,12 @@ class Root(Section):
 
     Attributes:
         crd_lr: a pair's learning rate, which the recipe ``crd`` reads.
+        published: a pair's values by distiller, which that distiller's option reads.
     """
 
     advice = ""
     crd_lr: Annotated[Positive | None, says("a number above 0")] = None
+    published: Published = Field(default_factory=dict)
 
 
 class PairSpace(Section):
