@@ -13,8 +13,8 @@ from uniads.error import UserError
 from uniads.knowledge import Batch, Knowledge
 from uniads.model.base import Network
 
-ADAPTED = ("fitnet", "at", "crd", "srrl", "semckd", "cc", "dml", "one")
-"""Distillers that train modules of their own, even for equal shapes."""
+ADAPTED = ("fitnet", "at", "crd", "srrl", "semckd", "cc", "dml", "one", "nkd", "rld", "ctkd", "wkd_l")
+"""Distillers with a module of their own, even for equal shapes."""
 ALONE = ("kd", "sp", "rkd", "dist", "dist_imagenet", "eskd", "searched", "balanced", "plain")
 """Distillers of nodes that need no adapter where the shapes agree."""
 
@@ -130,6 +130,7 @@ def test_knowledge_of_other_shapes_asks_for_adapt_first() -> None:
         ("dml", "batch", "DML"),
         ("one", "build", "ONE"),
         ("srrl", "teacher", "SRRL"),
+        ("wkd_l", "teacher", "WKD-L"),
     ],
 )
 def test_a_distiller_says_which_field_of_the_context_it_misses(name: str, missing: str, who: str) -> None:
