@@ -13,10 +13,14 @@ from uniads.error import UserError
 from uniads.knowledge import Batch, Knowledge
 from uniads.model.base import Network
 
-ADAPTED = ("fitnet", "at", "crd", "srrl", "semckd", "cc", "dml", "one", "ofa", "review")
-"""Distillers that train modules of their own, even for equal shapes."""
-ALONE = ("kd", "sp", "rkd", "dist", "dist_imagenet", "eskd", "searched", "balanced", "plain")
+ADAPTED = ("fitnet", "at", "crd", "srrl", "semckd", "cc", "dml", "one", "nkd", "rld", "ctkd", "wkd_l", "ofa", "review",
+           "nst", "wkd_f", "vkd", "cat_kd", "sdd_kd", "sdd_dkd")  # fmt: skip
+"""Distillers with a module of their own, even for equal shapes."""
+ALONE = ("kd", "sp", "rkd", "dist", "dist_imagenet", "eskd", "searched", "balanced", "plain", "kd_ls",
+         "dkd", "dkd_ls", "ttm", "wttm", "pkt")  # fmt: skip
 """Distillers of nodes that need no adapter where the shapes agree."""
+DRESSED = ("simkd",)
+"""Distillers that train another network in the student's place."""
 
 
 def networks() -> tuple[Network, Network]:
@@ -41,7 +45,7 @@ def whole(student: Network, teacher: Network | None) -> Context:
 def test_every_distiller_is_in_one_of_the_two_lists() -> None:
     from uniads import options
 
-    assert set(options("distiller")) == {*ADAPTED, *ALONE}
+    assert set(options("distiller")) == {*ADAPTED, *ALONE, *DRESSED}
 
 
 def test_a_context_of_two_networks_holds_what_they_say_of_the_images() -> None:
@@ -130,6 +134,7 @@ def test_knowledge_of_other_shapes_asks_for_adapt_first() -> None:
         ("dml", "batch", "DML"),
         ("one", "build", "ONE"),
         ("srrl", "teacher", "SRRL"),
+        ("wkd_l", "teacher", "WKD-L"),
     ],
 )
 def test_a_distiller_says_which_field_of_the_context_it_misses(name: str, missing: str, who: str) -> None:

@@ -17,6 +17,8 @@ from uniads.knowledge import Batch, Knowledge
 
 LOGITS = ("kd", "eskd", "dist", "dist_imagenet", "plain")
 """Distillers that look at logits alone."""
+LABELLED = ("nkd", "rld", "ctkd")
+"""Modules that adapt to logits alone, and may ask for the labels, too."""
 
 
 def drawn(*shape: int, seed: int = 0) -> Tensor:
@@ -51,7 +53,7 @@ def test_kd_of_two_tensors_is_hintons_loss() -> None:
     torch.testing.assert_close(build("distiller", "kd", **{"logits.tau": 8})(student, teacher)["logits"], wanted)
 
 
-@pytest.mark.parametrize("name", [name for name in options("distiller") if name not in LOGITS])
+@pytest.mark.parametrize("name", [name for name in options("distiller") if name not in (*LOGITS, *LABELLED)])
 def test_what_logits_alone_do_not_say_is_named(name: str) -> None:
     distiller = build("distiller", name)
     logits = drawn(4, 10), drawn(4, 10, seed=1)
@@ -60,6 +62,20 @@ def test_what_logits_alone_do_not_say_is_named(name: str) -> None:
             UserError, match=r"logits alone|call adapt|needs the context's|compares maps|no feature map"
         ):
             call(*logits)
+
+
+@pytest.mark.parametrize("name", LABELLED)
+def test_two_tensors_and_labels_are_enough(name: str) -> None:
+    student, teacher = drawn(4, 10).requires_grad_(), drawn(4, 10, seed=1)
+    distiller = build("distiller", name)
+    with pytest.raises(UserError, match=r"call adapt"):
+        distiller(student, teacher, batch())
+    distiller.adapt(student, teacher)
+    distiller(student, teacher, batch())[name].backward()
+    assert student.grad is not None
+    if name != "ctkd":
+        with pytest.raises(UserError, match="looks at the batch, which is not given"):
+            distiller(student, teacher)
 
 
 @pytest.mark.parametrize("name", ["at", "cc", "fitnet", "searched"])

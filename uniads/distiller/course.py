@@ -21,7 +21,7 @@ class Course:
     Args:
         ramp: over which the weight rises linearly; 0: it does not.
         decay: from which on it falls to 0; None: it does not.
-        name: of the term, for a message.
+        name: what a message calls a length, with {} for which of the two it is.
 
     Raises:
         UserError: a number is negative, not finite, or a share above 1.
@@ -29,12 +29,12 @@ class Course:
 
     ramp: float = 0
     decay: float | None = None
-    name: str = "a term"
+    name: str = "the {} of a term"
 
     def __post_init__(self) -> None:
-        _check(f"the ramp of {self.name}", self.ramp, "0 is no ramp")
+        _check(self.name.format("ramp"), self.ramp, "0 is no ramp")
         if self.decay is not None:
-            _check(f"the decay of {self.name}", self.decay, "null is no decay")
+            _check(self.name.format("decay"), self.decay, "null is no decay")
 
     def share(self, epoch: int, epochs: int) -> float:
         """The share in an epoch, from 0, of so many."""

@@ -93,7 +93,7 @@ class Node(nn.Module):
         self.weight = check_weight(f"the weight of the {source} node", weight)
         self.tau, self.tau_teacher = tau, tau_teacher
         self.sample_weight = check_sample_weight(f"the sample_weight of the {source} node", sample_weight)
-        self.course, self.share = Course(ramp, decay, f"the {source} node"), 1.0
+        self.course, self.share = Course(ramp, decay, f"the {{}} of the {source} node"), 1.0
         self.adapter = adapter
         self.align: nn.Module | None = None
 

@@ -33,9 +33,9 @@ class Review(Loss):
     HCL(v, g) = Σ_k 2^−k MSE_k / Σ_k 2^−k: MSE_0 at full size, and MSE_1, MSE_2, ... of both maps average-pooled to
     the sides 4, 2, 1, as far as these are below the map's. Each MSE is a mean over all elements.
 
-    w = min((e + 1) / (ramp · epochs), 1) in epoch e = 0, 1, ...: 20 of 240 epochs in the code for CIFAR-100, none in that for
-    ImageNet. The code for CIFAR-100 takes the teacher's maps before their last ReLU; here they are the taps, which are
-    after it. A map of one pixel in a batch of one has no variance, and is normalised with running statistics.
+    w rises over 20 of 240 epochs in the code for CIFAR-100, see ``Course``, and is 1 throughout in that for ImageNet.
+    The code for CIFAR-100 takes the teacher's maps before their last ReLU; here they are the taps, which are after it.
+    A map of one pixel in a batch of one has no variance, and is normalised with running statistics.
 
     Source: Chen et al., arXiv:2104.09044, and its code, from which initial weights, weights and ramp are.
 
@@ -56,10 +56,11 @@ class Review(Loss):
         super().__init__(weight)
         if middle < 1:
             raise UserError(f"distiller.review.middle must be above 0, got {middle}")
-        self.course, self.middle = Course(ramp, name="distiller.review"), middle
+        self.course, self.middle = Course(ramp, name="distiller.review.{}"), middle
 
     def formula(self) -> str:
-        return f"{self.weight:g} * rise * Σ_i HCL(fused(features[i], features[i + 1], ..., embedding), features[i])"
+        fused = "fused(features[i], features[i + 1], ..., embedding)"
+        return f"{self.weight:g}{self.course.describe()} * Σ_i HCL({fused}, features[i])"
 
     def set_epoch(self, epoch: int, epochs: int) -> None:
         self.share = self.course.share(epoch, epochs)

@@ -1,6 +1,7 @@
 """The scores of all classes but the image's own."""
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from uniads.transform.base import LabelTransform
@@ -22,6 +23,11 @@ class Rest(LabelTransform):
 
     def compare(self, x: Tensor, label: Tensor, tau: float) -> Tensor:
         del tau
-        label = label.view(-1, *[1] * (x.ndim - 1))
-        column = torch.arange(x.shape[1] - 1, device=x.device).view(1, -1, *[1] * (x.ndim - 2))
-        return x.gather(1, (column + (column >= label)).expand(len(x), -1, *x.shape[2:]))
+        return drop_label(x, label)
+
+
+def drop_label(x: Float[Tensor, "n c *rest"], label: Int[Tensor, " n"]) -> Float[Tensor, "n _ *rest"]:
+    """Axis 1 of each image without the entry of its class, in the old order."""
+    label = label.view(-1, *[1] * (x.ndim - 1))
+    column = torch.arange(x.shape[1] - 1, device=x.device).view(1, -1, *[1] * (x.ndim - 2))
+    return x.gather(1, (column + (column >= label)).expand(len(x), -1, *x.shape[2:]))

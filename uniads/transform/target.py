@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from uniads.transform.base import LabelTransform
-from uniads.transform.rest import Rest
+from uniads.transform.rest import drop_label
 
 
 class Target(LabelTransform):
@@ -22,5 +22,5 @@ class Target(LabelTransform):
 
     def compare(self, x: Tensor, label: Tensor, tau: float) -> Tensor:
         own = x.gather(1, label.view(-1, *[1] * (x.ndim - 1)).expand(-1, 1, *x.shape[2:]))
-        others = tau * (Rest().compare(x, label, tau) / tau).logsumexp(1, keepdim=True)
+        others = tau * (drop_label(x, label) / tau).logsumexp(1, keepdim=True)
         return torch.cat([own, others], 1)
