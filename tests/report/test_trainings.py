@@ -54,6 +54,14 @@ def test_a_mean_is_over_seeds_alone(tmp_path: Path) -> None:
         assert all((tmp_path / "report" / f"{name}.{kind}").exists() for kind in ("csv", "md", "tex"))
 
 
+def test_what_a_pair_says_of_other_distillers_tells_no_trainings_apart(tmp_path: Path) -> None:
+    trained(tmp_path, 0, 0.5)
+    trained(tmp_path, 1, 0.5, published={"review": {"weight": 5}})
+    trained(tmp_path, 0, 0.5, "review", published={"review": {"weight": 5}})
+    trained(tmp_path, 1, 0.5, "review", published={"review": {"weight": 3}})
+    assert sorted(len(group) for group in group_trainings(read_trainings(tmp_path))) == [1, 1, 2]
+
+
 def test_a_seed_counts_once(tmp_path: Path) -> None:
     trained(tmp_path, 0, 0.5)
     trained(tmp_path, 0, 0.6)

@@ -127,10 +127,16 @@ def _build_training(notes: Path, outcome: Mapping[str, Any]) -> Training:
         method=f"{distiller}+{addition}" if addition else distiller,
         recipe=choices["recipe"],
         seed=int(settings["seed"]),
-        settings={key: value for key, value in flatten(settings) if key.split(".")[0] not in IGNORED_SETTINGS},
+        settings={key: value for key, value in flatten(settings) if _is_read(key, distiller)},
         outcome=outcome,
         alterations=() if distiller == "searched" else alterations,
     )
+
+
+def _is_read(key: str, distiller: str) -> bool:
+    """Whether a setting may change the numbers; a pair says more values than those of this distiller."""
+    first, *rest = key.split(".")
+    return rest[:1] == [distiller] if first == "published" else first not in IGNORED_SETTINGS
 
 
 def read_yaml(file: Path) -> Any:
