@@ -27,7 +27,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from uniads import configure
 from uniads.bridge.search_settings import search_settings
-from uniads.bridge.space import build_space
+from uniads.bridge.space import build_dressing, build_space
 from uniads.bridge.student import Students
 from uniads.bridge.warm_start import WarmStart
 from uniads.callback.rejection import RejectedError, RejectHopeless
@@ -64,8 +64,10 @@ def draw(arguments: Namespace) -> list[list[str]]:
             cfg.hydra.runtime.output_dir = "."
         HydraConfig.instance().set_config(cfg)
         settings = search_settings(cfg, loader)
-    shape = data_shape(load_data(settings.training))
-    students = Students(settings.training.chosen_student, settings.space.models, shape)
+    training = settings.training
+    data = load_data(training)
+    dressing = build_dressing(settings, (data.channels, *data.size))
+    students = Students(training.chosen_student, settings.space.models, data_shape(data), dressing)
     start = WarmStart(settings.space.base_distiller, (), settings.space.defaults)
     space = build_space(settings, students, start)
     shared = [each for each in settings.overrides if not each.startswith(("threads=", "statistics="))]

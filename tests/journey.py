@@ -13,7 +13,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, open_dict
 
 from uniads.bridge.search_settings import SearchSettings, search_settings
-from uniads.bridge.space import build_space
+from uniads.bridge.space import build_dressing, build_space
 from uniads.bridge.student import Students
 from uniads.bridge.training_settings import training_settings
 from uniads.bridge.warm_start import WarmStart
@@ -90,7 +90,8 @@ def search_space(*overrides: str, shape: Mapping[str, int], folder: Path | None 
             cfg.hydra.runtime.output_dir = "nowhere"
         HydraConfig.instance().set_config(cfg)
         settings = search_settings(cfg, loader)
-    students = Students(settings.training.chosen_student, settings.space.models, shape)
+    dressing = build_dressing(settings, (shape["in_channels"], 32, 32))
+    students = Students(settings.training.chosen_student, settings.space.models, shape, dressing)
     warm_start = WarmStart(settings.space.base_distiller, settings.space.warm_start, settings.space.defaults)
     return Searched(settings, students, warm_start, build_space(settings, students, warm_start))
 

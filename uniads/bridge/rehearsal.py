@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
+from uniads.bridge.dressing import KEY
 from uniads.bridge.launch import Launch
 from uniads.bridge.training_settings import training_settings
-from uniads.bridge.warm_start import KEY
 from uniads.error import UserError
 from uniads.schema.check import check, show_value
 from uniads.search import Genome, SearchSpace

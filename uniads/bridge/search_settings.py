@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,15 @@ from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from uniads.bridge.dressing import KEY
 from uniads.bridge.genes import check_genes
 from uniads.bridge.training_settings import blueprint, make_optional, plain, training_settings
 from uniads.distance.base import Distance
+from uniads.distiller.base import Distiller
 from uniads.error import UserError, unknown
 from uniads.search import Algorithm, Rejection, Schedule, Shrinkage, Value
 from uniads.search.space import spell
+from uniads.settings.blueprint import Blueprint
 from uniads.settings.training import TrainingSettings
 from uniads.transform.base import LabelTransform, Transform
 
@@ -50,6 +54,7 @@ class SpaceSettings:
         models: the facts of each network that the space lists for the student.
         centres: values of some keys, by name, near which ``search.prior`` draws.
         base_distiller: the distiller that all candidates have but for those of the warm start.
+        distillers: composes a distiller of which a candidate may name the option.
         warm_start: published distillers to begin with.
         max_params: no student above is trained: a number, ``teacher``, ``pair``, or None.
     """
@@ -65,6 +70,7 @@ class SpaceSettings:
     models: Mapping[str, Mapping[str, Any]]
     centres: Mapping[str, Mapping[str, Value]]
     base_distiller: str
+    distillers: Callable[[str], Blueprint[Distiller]]
     warm_start: tuple[str, ...]
     max_params: int | str | None
 
@@ -253,6 +259,7 @@ def _space_settings(
         models=_model_facts([str(name) for name in dimensions.get("model@student", ())], overrides, loader),
         centres=plain(cfg.space).get("centres", {}),
         base_distiller=distiller,
+        distillers=partial(_compose_distiller, overrides, loader),
         warm_start=_warm_start(cfg, distiller, dimensions, loader, "distiller" in fixed),
         max_params=cfg.search.max_params,
     )
@@ -315,6 +322,12 @@ def _model_facts(names: Sequence[str], overrides: Sequence[str], loader: ConfigL
     """The facts of networks by option, in the student's place."""
     load = loader.load_configuration
     return {name: plain(load("train", [*overrides, f"model@student={name}"], RunMode.RUN).student) for name in names}
+
+
+def _compose_distiller(overrides: Sequence[str], loader: ConfigLoader, name: str) -> Blueprint[Distiller]:
+    """A distiller as a candidate has it that names its option."""
+    composed = loader.load_configuration("train", [*overrides, f"{KEY}={name}"], RunMode.RUN)
+    return blueprint(composed.distiller, KEY)
 
 
 def _list_values(key: str, values: Any, loader: ConfigLoader) -> list[Value]:

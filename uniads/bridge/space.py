@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice, product
 
+from uniads.bridge.dressing import KEY, Dressing
 from uniads.bridge.search_settings import SearchSettings
 from uniads.bridge.student import Students, is_of_student
-from uniads.bridge.warm_start import KEY, WarmStart, nearest
+from uniads.bridge.warm_start import WarmStart, nearest
 from uniads.distiller.legal import NodeRule
 from uniads.error import UserError
 from uniads.search.dimension import is_number
@@ -63,6 +64,17 @@ def build_space(settings: SearchSettings, students: Students, warm_start: WarmSt
     if limit is not None:
         _check_cap(limit, built, students)
     return built
+
+
+def build_dressing(settings: SearchSettings, image: Sequence[int]) -> Dressing:
+    """What the distillers of a search make of its students.
+
+    Args:
+        settings: of the search.
+        image: shape of an image, (channels, height, width).
+    """
+    space, training = settings.space, settings.training
+    return Dressing(space.base_distiller, training.distiller, space.distillers, training.teacher.model, image)
 
 
 def _build_prior(settings: SearchSettings, dimensions: Mapping[str, Sequence[Value]]) -> Prior | None:

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from uniads.error import unknown
+from uniads.bridge.dressing import Dressing
 from uniads.model.base import Network, count_params
 from uniads.search.replay.forest import Polynomial
 from uniads.search.space import Point, Value
-from uniads.settings.blueprint import Blueprint
+from uniads.settings.blueprint import Blueprint, replace_value
 
 PLACE = "student"
 OPTION = "model@student"
@@ -31,17 +31,22 @@ class Students:
         student: the pair's own.
         models: the facts of networks that a point may choose in its place, by option.
         shape: ``num_classes`` and ``in_channels``.
+        dressing: what distillers make of students; None where they leave them as they are.
     """
 
     def __init__(
-        self, student: Blueprint[Network], models: Mapping[str, Mapping[str, Any]], shape: Mapping[str, int]
+        self,
+        student: Blueprint[Network],
+        models: Mapping[str, Mapping[str, Any]],
+        shape: Mapping[str, int],
+        dressing: Dressing | None = None,
     ) -> None:
-        self.student, self.models, self.shape = student, models, shape
-        self._params: dict[Part, int] = {}
-        self._rule: Polynomial | None = None
+        self.student, self.models, self.shape, self.dressing = student, models, shape, dressing
+        self._params: dict[tuple[Part, Part], int] = {}
+        self._rules: dict[Part, Polynomial] = {}
 
     def build(self, point: Point) -> Network:
-        """The student that a point describes, with fresh weights.
+        """The student that a point describes, with fresh weights, before any distiller dresses it.
 
         Args:
             point: values by override key; those that choose or change the student count.
@@ -49,36 +54,44 @@ class Students:
         own = dict(_student_part(point))
         facts = deepcopy(dict(self.models[str(own.pop(OPTION))] if OPTION in own else self.student.facts))
         for key, value in own.items():
-            _replace(facts, key.split(".")[1:], value)
+            replace_value(facts, key.split(".")[1:], value, PLACE)
         return replace(self.student, facts=facts)(**self.shape)
 
     def count(self, point: Point) -> int:
-        """Parameters of the student that a point describes; nothing is trained or drawn to find out."""
-        part = _student_part(point)
-        if part not in self._params:
+        """Parameters of the student of a point, as its distiller dresses it; nothing is trained or drawn for it."""
+        part, dress = _student_part(point), self._dress_part(point)
+        if (part, dress) not in self._params:
             with torch.device("meta"):
-                self._params[part] = count_params(self.build(point))
-        return self._params[part]
+                student = self.build(point)
+            if self.dressing is not None:
+                student = self.dressing.dress(student, dress, self.shape)
+            self._params[part, dress] = count_params(student)
+        return self._params[part, dress]
 
     def estimate(self, point: Point) -> int:
         """The same number, for many students at once.
 
-        It is counted until a polynomial in depths and width is found that is exact for all that were counted; students
-        of another kind are always counted.
+        It is counted until a polynomial in depths and width is found that is exact for all that were counted, one for
+        each way of dressing them; students of another kind are always counted.
 
         Args:
             point: as for ``count``.
         """
-        part = _student_part(point)
-        if part in self._params:
-            return self._params[part]
-        if self._rule is None:
+        part, dress = _student_part(point), self._dress_part(point)
+        if (part, dress) in self._params:
+            return self._params[part, dress]
+        if dress not in self._rules:
             number = self.count(point)
-            if len(self._params) in LOOKS:
+            counted = {p: n for (p, worn), n in self._params.items() if worn == dress}
+            if len(counted) in LOOKS:
                 keys = [key for key, _ in part]
-                self._rule = _find_rule({p: n for p, n in self._params.items() if [key for key, _ in p] == keys})
+                rule = _find_rule({p: n for p, n in counted.items() if [key for key, _ in p] == keys})
+                self._rules |= {dress: rule} if rule else {}
             return number
-        return round(float(self._rule.predict(np.array([_list_numbers(part)]))[0]))
+        return round(float(self._rules[dress].predict(np.array([_list_numbers(part)]))[0]))
+
+    def _dress_part(self, point: Point) -> Part:
+        return () if self.dressing is None else self.dressing.part(point)
 
     def build_other(self, model: Blueprint[Network]) -> Network:
         """Another network of the same shape, such as the teacher's, with fresh weights."""
@@ -109,21 +122,3 @@ def _find_rule(params: Mapping[Part, int]) -> Polynomial | None:
 def is_of_student(key: str) -> bool:
     """Whether a key chooses or changes the student."""
     return key.lstrip("+") == OPTION or key.lstrip("+").startswith(f"{PLACE}.")
-
-
-def _replace(facts: Any, path: list[str], value: Value) -> None:
-    """Replace what stands at a path of keys and positions.
-
-    Raises:
-        UserError: there is nothing at the path.
-    """
-    *before, last = (int(step) if step.isdigit() else step for step in path)
-    place = facts
-    try:
-        for step in before:
-            place = place[step]
-        place[last]
-    except (LookupError, TypeError):
-        known = [key for key in facts if key != "_target_"]
-        raise unknown("key of the student", ".".join(path), known) from None
-    place[last] = value

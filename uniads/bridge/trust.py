@@ -101,8 +101,8 @@ def _check_connection(facts: Any) -> dict[str, Any]:
         if plain and len(size) == 2 and all(type(side) is int for side in size):
             return {str(name): value for name, value in facts.items()}
     raise UserError(
-        "it must say channels, width and factor in whole numbers, size in two of them, and bias as true or false; fetch "
-        "or make the file anew"
+        "it must say channels, width and factor in whole numbers, size in two of them, and bias as true or false; "
+        "fetch or make the file anew"
     )
 
 

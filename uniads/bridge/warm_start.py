@@ -8,17 +8,16 @@ the share ``search.prior`` of them. A published distiller spreads by crossover w
 one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import log
 from typing import Any
 
+from uniads.bridge.dressing import KEY
 from uniads.bridge.student import is_of_student
 from uniads.error import UserError
 from uniads.search.dimension import is_number
 from uniads.search.space import Genome, Point, SearchSpace, Switch, Value
-
-KEY = "distiller"
 
 
 @dataclass(frozen=True)
@@ -53,24 +52,25 @@ class WarmStart:
         """The candidates to begin with: each distiller, with all else as the configuration has it.
 
         The nearest stands for a number that the space does not list. Where that student is too large, the next smaller
-        values stand for the student's numbers.
+        values stand for the student's numbers, until it is not: some distillers make it larger than it is.
 
         Raises:
-            UserError: even that student may not be trained in this space.
+            UserError: not even the smallest such student may be trained in this space.
         """
-        return [space.genome({**self._own_point(space), KEY: name}) for name in self.names]
+        return [space.genome({**self._own_point(space, name), KEY: name}) for name in self.names]
 
-    def _own_point(self, space: SearchSpace) -> Point:
-        """All but the distiller as the configuration has it, or as near to it as may be trained."""
+    def _own_point(self, space: SearchSpace, name: str) -> Point:
+        """All but the distiller as the configuration has it, or as near to it as may be trained with this one."""
         dimensions = [dimension for dimension in space.dimensions if dimension.key != KEY]
         point = {d.key: nearest(self.defaults[d.key], d.values) for d in dimensions}
-        smaller = {d.key: nearest_below(self.defaults[d.key], d.values) for d in dimensions if is_of_student(d.key)}
-        for tried in (point, point | smaller):
-            if space.admits(space.genome({**tried, KEY: self.names[0]})):
+        sizes = {d.key: d.values for d in dimensions if is_of_student(d.key)}
+        smaller = {key: nearest_below(self.defaults[key], values) for key, values in sizes.items()}
+        for tried in (point, *_shrink(point | smaller, sizes)):
+            if space.admits(space.genome({**tried, KEY: name})):
                 return tried
         raise UserError(
-            "search.warm_start begins with the pair's own student, which has more parameters than "
-            "search.max_params allows; raise it, or leave warm_start empty"
+            f"search.warm_start begins with the pair's own student, and with {name} it and all that are smaller in "
+            f"every number have more parameters than search.max_params allows; raise it, or leave {name} out"
         )
 
     def lines(self, space: SearchSpace) -> list[str]:
@@ -78,12 +78,24 @@ class WarmStart:
         if not self.names:
             return []
         moved = []
-        for key, value in self._own_point(space).items():
+        for key, value in self._own_point(space, self.names[0]).items():
             own = self.defaults[key]
             if not _is_of_distiller(key) and own is not None and own != value:
                 moved.append(f"{key}={own} can't be trained here, {value} is the nearest")
         note = f"; {'; '.join(moved)}" if moved else ""
         return [f"start    {', '.join(self.names)}: as published, with the pair's own student{note}"]
+
+
+def _shrink(point: Point, sizes: Mapping[str, Sequence[Value]]) -> Iterator[Point]:
+    """A point, then one number after the other at its next smaller listed value, round by round to the smallest."""
+    yield point
+    numbers = {key: sorted(v for v in values if is_number(v)) for key, values in sizes.items()}
+    places = {key: values.index(now) for key, values in numbers.items() if is_number(now := point[key])}
+    while any(places.values()):
+        for key in [key for key, place in places.items() if place > 0]:
+            places[key] -= 1
+            point = point | {key: numbers[key][places[key]]}
+            yield point
 
 
 def _is_of_distiller(key: str) -> bool:

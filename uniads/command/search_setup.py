@@ -12,7 +12,7 @@ from uniads.bridge.algorithm import build_algorithm
 from uniads.bridge.launch import Launch
 from uniads.bridge.rehearsal import rehearse_space
 from uniads.bridge.search_settings import SearchSettings
-from uniads.bridge.space import build_space
+from uniads.bridge.space import build_dressing, build_space
 from uniads.bridge.student import Students
 from uniads.bridge.train import train_configured
 from uniads.bridge.warm_start import WarmStart
@@ -68,7 +68,8 @@ def build_setup(settings: SearchSettings, loader: ConfigLoader) -> Setup:
     """
     training = settings.training
     data = load_data(training)
-    students = Students(training.chosen_student, settings.space.models, data_shape(data))
+    dressing = build_dressing(settings, (data.channels, *data.size))
+    students = Students(training.chosen_student, settings.space.models, data_shape(data), dressing)
     warm_start = WarmStart(settings.space.base_distiller, settings.space.warm_start, settings.space.defaults)
     space = build_space(settings, students, warm_start)
     target = students.count({})

@@ -1,11 +1,11 @@
 """An object as it is configured, before it is made."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from uniads.error import UserError
+from uniads.error import UserError, unknown
 
 Thing = TypeVar("Thing", covariant=True)
 
@@ -61,3 +61,27 @@ def chosen(key: str, blueprint: Blueprint[Thing] | None) -> Blueprint[Thing]:
             f"{key} is not chosen; add a pair of networks, such as +pair=wrn40_2-wrn16_2 or +model@{key}=..."
         )
     return blueprint
+
+
+def replace_value(facts: Any, path: Sequence[str], value: Any, whose: str) -> None:
+    """Replace what stands at a path of keys and positions in a blueprint's facts.
+
+    Args:
+        facts: changed in place.
+        path: steps, a position in a list as its number.
+        value: what stands there afterwards.
+        whose: the facts are, for the message.
+
+    Raises:
+        UnknownNameError: there is nothing at the path.
+    """
+    *before, last = (int(step) if step.isdigit() else step for step in path)
+    place = facts
+    try:
+        for step in before:
+            place = place[step]
+        place[last]
+    except (LookupError, TypeError):
+        known = [key for key in facts if key != "_target_"]
+        raise unknown(f"key of the {whose}", ".".join(path), known) from None
+    place[last] = value
