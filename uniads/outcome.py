@@ -25,6 +25,8 @@ class Outcome:
         test_acc1_last: top-1 accuracy of the last epoch's student on the test set.
         test_acc1_best: top-1 accuracy of the best validation epoch's student on the test set.
         factors: by what each balanced term of the distiller is multiplied; see ``Balance``.
+        shares: of the student's gradient, that the cross-entropy, ``task``, and each term of the distiller had; a mean
+            over epochs, see ``MeasureShares``.
         rejected: why the training was stopped as hopeless.
     """
 
@@ -42,6 +44,7 @@ class Outcome:
     test_acc1_last: float | None = None
     test_acc1_best: float | None = None
     factors: Mapping[str, float] = field(default_factory=dict)
+    shares: Mapping[str, float] = field(default_factory=dict)
     rejected: str | None = None
 
     def numbers(self) -> dict[str, float]:

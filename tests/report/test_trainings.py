@@ -17,6 +17,7 @@ def trained(folder: Path, seed: int, acc1: float, method: str = "kd", given: tup
     """What one training leaves."""
     place = folder / f"{method}-{seed}-{len(list(folder.glob('*')))}"
     (place / ".hydra").mkdir(parents=True)
+    shares = more.pop("shares", {})
     cfg = {
         "pair": "wrn40_2-wrn16_2", "seed": seed, "epochs": 240, "recipe": {"lr": 0.05}, "data": {"seed": "${seed}"},
         "paths": {"run_dir": str(place)},
@@ -24,7 +25,7 @@ def trained(folder: Path, seed: int, acc1: float, method: str = "kd", given: tup
     choices = {"data": "cifar100", "distiller": method, "recipe": "crd"}
     outcome = {
         "test_acc1_last": acc1, "test_acc1_best": acc1 + 0.01, "val_acc1": None, "params": 703284, "epochs": 240,
-        "rejected": None,
+        "rejected": None, "shares": shares,
     }  # fmt: skip
     (place / ".hydra/config.yaml").write_text(yaml.safe_dump(cfg))
     (place / ".hydra/hydra.yaml").write_text(yaml.safe_dump({"hydra": {"runtime": {"choices": choices}}}))
@@ -37,7 +38,8 @@ def test_a_mean_is_over_seeds_alone(tmp_path: Path) -> None:
         trained(tmp_path, seed, acc1)
     trained(tmp_path, 0, 0.9, recipe={"lr": 0.1}, given=("recipe.lr=0.1",))
     trained(tmp_path, 0, 0.7, "plain")
-    long, matrix = write_trainings(tmp_path)
+    long, matrix, beside = write_trainings(tmp_path)
+    assert beside.name == "beside_plain"
     rows = {str(row[2]): dict(zip(long.columns, row, strict=True)) for row in long.rows}
     assert set(rows) == {"kd (recipe.lr=0.05)", "kd (recipe.lr=0.1)", "plain"}
     kd = rows["kd (recipe.lr=0.05)"]
@@ -101,3 +103,34 @@ def test_published_numbers_have_sources() -> None:
         assert all(50 < number < 90 for number in cell.values())
     assert find_accuracies("cifar100", "dist", "resnet32x4-resnet8x4") == {"dist": 76.31, "uniads": 75.79}
     assert find_accuracies("digits", "kd", "wrn40_2-wrn16_2") == {}
+
+
+def beside_plain(folder: Path) -> dict[str, dict[str, Any]]:
+    """The rows of the table beside no teacher, by method."""
+    sheet = next(sheet for sheet in write_trainings(folder) if sheet.name == "beside_plain")
+    return {str(row[2]): dict(zip(sheet.columns, row, strict=True)) for row in sheet.rows}
+
+
+def test_methods_stand_beside_the_same_student_alone_with_the_same_seeds(tmp_path: Path) -> None:
+    for seed, alone in enumerate((0.70, 0.72, 0.71)):
+        trained(tmp_path, seed, alone, "plain")
+        trained(tmp_path, seed, alone + 0.02 + 0.001 * seed, "kd", shares={"task": 0.3, "logits": 0.7})
+        trained(tmp_path, seed, alone - 0.05 + 0.001 * seed, "sp", shares={"task": 0.1, "feature": 0.9})
+        trained(tmp_path, seed, alone + (-1) ** seed * 0.03, "at", shares={"task": 0.5, "attention": 0.5})
+    trained(tmp_path, 7, 0.9, "kd")
+    rows = beside_plain(tmp_path)
+    assert set(rows) == {"kd", "sp", "at"}
+    kd = rows["kd"]
+    assert (kd["n"], kd["difference"], kd["found"]) == (3, "+2.10", "better than alone")
+    assert kd["95% interval"] == "+1.85 to +2.35"  # 2.1 and 4.303 * 0.1 / sqrt(3)
+    assert rows["sp"]["found"] == "worse than alone; feature drowned the labels"
+    assert rows["sp"]["gradient"] == "feature 90%, task 10%"
+    assert rows["at"]["found"] == "not told apart"
+
+
+def test_other_settings_and_single_seeds_prove_nothing(tmp_path: Path) -> None:
+    trained(tmp_path, 0, 0.7, "plain")
+    trained(tmp_path, 0, 0.8, "kd", recipe={"lr": 0.1}, given=("recipe.lr=0.1",))
+    assert all(sheet.name != "beside_plain" for sheet in write_trainings(tmp_path))
+    trained(tmp_path, 0, 0.6, "sp")
+    assert beside_plain(tmp_path)["sp"]["found"] == "one seed tells nothing"

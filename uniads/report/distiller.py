@@ -6,15 +6,14 @@ from functools import partial
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from uniads.distiller.base import Context, Distiller
 from uniads.distiller.composed import Composed
-from uniads.distiller.context import knowledge_of
 from uniads.distiller.middle import Middle
 from uniads.distiller.node import Node
 from uniads.distiller.term import Term
 from uniads.error import UserError
-from uniads.knowledge import Batch
 from uniads.model.base import count_params
 from uniads.options import build, conf_dir, options
 
@@ -25,27 +24,24 @@ COLUMNS = ("method", "knowledge", "formula", "weight", "extra parameters", "sour
 SOURCE_PATTERN = re.compile(r"arXiv:\d{4}\.\d{4,5}|openreview\.net/\S*[\w]")
 
 
-def _build_context() -> Context:
+def _build_context(teacher: nn.Module, student: nn.Module, image: torch.Tensor) -> Context:
     """The training that extra parameters are counted for."""
-    teacher, student = (build("model", name, num_classes=100) for name in (TEACHER, STUDENT))
-    batch = Batch(torch.zeros(2, 3, 32, 32), torch.arange(2), torch.arange(2))
-    label = torch.arange(50_000) % 100
-    student_knowledge, teacher_knowledge = knowledge_of(student, batch.image), knowledge_of(teacher, batch.image)
-    student_builder = partial(build, "model", STUDENT, num_classes=100)
-    return Context(
-        student, teacher, student_knowledge, teacher_knowledge, batch, len(label), 64, student_builder, label
-    )
+    builder = partial(build, "model", STUDENT, num_classes=100)
+    return Context.of(student, teacher, image, label=torch.arange(50_000) % 100, batch_size=64, build=builder)
 
 
 def build_distiller_rows() -> list[dict[str, str]]:
     """One row for each distiller, in the order of their names."""
-    context = _build_context()
-    return [_build_row(name, context) for name in options("distiller")]
+    teacher = build("model", TEACHER, num_classes=100)
+    return [_build_row(name, teacher) for name in options("distiller")]
 
 
-def _build_row(name: str, context: Context) -> dict[str, str]:
+def _build_row(name: str, teacher: nn.Module) -> dict[str, str]:
     distiller: Distiller = build("distiller", name)
-    distiller.adapt(context)
+    image, student = torch.zeros(2, 3, 32, 32), build("model", STUDENT, num_classes=100)
+    size = count_params(student)
+    dressed = distiller.dress(student, teacher, image)
+    distiller.adapt(_build_context(teacher, dressed, image))
     terms = distiller.terms() if isinstance(distiller, Composed) else {}
     weights = [f"task {distiller.task:g}", *(f"{label} {term.weight:g}" for label, term in terms.items())]
     modules = [term for term in terms.values() if not isinstance(term, Node | Middle)]
@@ -54,10 +50,14 @@ def _build_row(name: str, context: Context) -> dict[str, str]:
         "knowledge": ", ".join(dict.fromkeys(_name_knowledge(term) for term in terms.values())) or "-",
         "formula": f"`{distiller.formula()}`",
         "weight": ", ".join(weights),
-        "extra parameters": f"{count_params(distiller):,}",
+        "extra parameters": f"{count_params(distiller):,}" + _say_growth(count_params(dressed) - size),
         "source": ", ".join(dict.fromkeys(SOURCE_PATTERN.findall(_read_header(name)))) or "-",
         "made of": "a module" if modules or not isinstance(distiller, Composed) else "nodes" if terms else "nothing",
     }
+
+
+def _say_growth(params: int) -> str:
+    return f" and {params:,} of the student itself" if params else ""
 
 
 def _name_knowledge(term: Node | Term) -> str:

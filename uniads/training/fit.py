@@ -14,6 +14,7 @@ from uniads.distiller.context import example
 from uniads.learner.compiling import GRAPHS, can_compile, compile_mode
 from uniads.learner.kept import IDENTITY, Kept
 from uniads.learner.loop import Trained, score, train_quietly, train_visibly
+from uniads.learner.shares import MeasureShares
 from uniads.learner.statistics import EstimateStatistics, estimate_statistics
 from uniads.model import checkpoint
 from uniads.model.base import count_params
@@ -62,7 +63,8 @@ def fit(
     untrained = _measure_untrained(parts)
     _compile_student(settings, parts)
     try:
-        trained = _train(settings, parts)
+        shares = MeasureShares()
+        trained = _train(settings, parts, shares)
         test_last, test_best = (None, None) if settings.trial else _export_students(settings, parts, trained)
     except RejectedError as error:
         _remove_own_store(settings)
@@ -83,6 +85,7 @@ def fit(
         test_acc1_last=test_last,
         test_acc1_best=test_best,
         factors=parts.distiller.factors,
+        shares=shares.means,
     )
 
 
@@ -92,8 +95,8 @@ def _remove_own_store(settings: TrainingSettings) -> None:
         rmtree(settings.store.directory, ignore_errors=True)
 
 
-def _train(settings: TrainingSettings, parts: Parts) -> Trained:
-    """Train quietly as a trial, else visibly.
+def _train(settings: TrainingSettings, parts: Parts, shares: MeasureShares) -> Trained:
+    """Train quietly as a trial, else visibly, with a look at every term's share.
 
     Raises:
         RejectedError: the training was stopped as hopeless.
@@ -108,7 +111,7 @@ def _train(settings: TrainingSettings, parts: Parts) -> Trained:
         return train_quietly(*shared, kept, rules)
     callbacks = [callback() for callback in settings.callbacks]
     logger = settings.logger() if settings.logger else False
-    return train_visibly(*shared, kept, [*rules, *callbacks], logger)
+    return train_visibly(*shared, kept, [*rules, shares, *callbacks], logger)
 
 
 def describe_student(settings: TrainingSettings, parts: Parts) -> dict[str, Any]:

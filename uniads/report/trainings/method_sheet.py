@@ -1,30 +1,14 @@
 """Trainings as tables, beside published numbers."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from statistics import mean, stdev
 
 from uniads.report.element.sheet import Cell, Sheet
 from uniads.report.literature import find_source
-from uniads.report.trainings.training import Training, group_trainings, read_trainings
+from uniads.report.trainings.training import Training
 
 Group = Sequence[Training]
 """Trainings that differ in nothing but the seed."""
-
-
-def write_trainings(directory: Path) -> list[Sheet]:
-    """Write the tables of a directory's trainings into its ``report/``, and return them.
-
-    Raises:
-        UserError: there is no training, or a file of one can't be read.
-    """
-    groups = group_trainings(read_trainings(directory))
-    data_sets = sorted({group[0].data for group in groups})
-    sheets = [build_trainings_sheet(groups), *(build_methods_sheet(data, groups) for data in data_sets)]
-    (directory / "report").mkdir(parents=True, exist_ok=True)
-    for sheet in sheets:
-        sheet.write(directory / "report")
-    return sheets
 
 
 def build_trainings_sheet(groups: Sequence[Group]) -> Sheet:
