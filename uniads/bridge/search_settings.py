@@ -53,6 +53,7 @@ class SpaceSettings:
         classed: those of these transforms that keep the classes.
         models: the facts of each network that the space lists for the student.
         centres: values of some keys, by name, near which ``search.prior`` draws.
+        held: keys that random draws leave at their first value; draws near a centre and mutation change them.
         base_distiller: the distiller that all candidates have but for those of the warm start.
         distillers: composes a distiller of which a candidate may name the option.
         warm_start: published distillers to begin with.
@@ -69,6 +70,7 @@ class SpaceSettings:
     classed: Sequence[str]
     models: Mapping[str, Mapping[str, Any]]
     centres: Mapping[str, Mapping[str, Value]]
+    held: Sequence[str]
     base_distiller: str
     distillers: Callable[[str], Blueprint[Distiller]]
     warm_start: tuple[str, ...]
@@ -258,6 +260,7 @@ def _space_settings(
         classed=[name for name, transform in transforms.items() if transform.keeps_classes],
         models=_model_facts([str(name) for name in dimensions.get("model@student", ())], overrides, loader),
         centres=plain(cfg.space).get("centres", {}),
+        held=plain(cfg.space).get("held", []),
         base_distiller=distiller,
         distillers=partial(_compose_distiller, overrides, loader),
         warm_start=_warm_start(cfg, distiller, dimensions, loader, "distiller" in fixed),

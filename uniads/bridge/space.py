@@ -56,9 +56,8 @@ def build_space(settings: SearchSettings, students: Students, warm_start: WarmSt
     switches = [*warm_start.switches(dimensions), *(s for rule in rules for s in rule.switches(dimensions))]
     limit = _find_limit(settings, students)
     admits = _build_cap(limit, students)
-    built = SearchSpace(
-        dimensions, repair, admits, switches, list(warm_start.dimensions()), _build_prior(settings, dimensions)
-    )
+    seeded = [*warm_start.dimensions(), *_find_held(space.held, dimensions)]
+    built = SearchSpace(dimensions, repair, admits, switches, seeded, _build_prior(settings, dimensions))
     if built.size < 2:
         raise UserError("the search space has one point; give at least one key of space.dimensions two values")
     if limit is not None:
@@ -75,6 +74,18 @@ def build_dressing(settings: SearchSettings, image: Sequence[int]) -> Dressing:
     """
     space, training = settings.space, settings.training
     return Dressing(space.base_distiller, training.distiller, space.distillers, training.teacher.model, image)
+
+
+def _find_held(held: Sequence[str], dimensions: Mapping[str, Sequence[Value]]) -> list[str]:
+    """The held keys of a space; those that the command line sets are no genes.
+
+    Raises:
+        UserError: one has numbers alone, which have an order, so that the first is not the one that was listed first.
+    """
+    for key in held:
+        if all(map(is_number, dimensions.get(key, ["text"]))):
+            raise UserError(f"space.held names {key!r}, whose values are numbers, which have no first; remove it")
+    return [key for key in held if key in dimensions]
 
 
 def _build_prior(settings: SearchSettings, dimensions: Mapping[str, Sequence[Value]]) -> Prior | None:

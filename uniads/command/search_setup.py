@@ -194,5 +194,6 @@ def _build_fingerprint(setup: Setup) -> dict[str, Any]:
         overrides=list(setup.launch.overrides),
         **_describe_sources(settings, setup.data),
         **({"centres": settings.space.centres} if settings.prior else {}),
+        **({"held": list(settings.space.held)} if settings.space.held else {}),
         **{name: value for name, value in settings.facts.items() if name != "force"},
     )

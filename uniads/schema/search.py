@@ -128,6 +128,9 @@ class Space(PairSpace):
     genes: Annotated[dict[Key, Values | None], must_map("lists of values by key of the student; {} for none")] = Field(
         default_factory=dict
     )
+    held: Annotated[list[Key], says("a list of keys of dimensions, such as [distiller.balance]; [] for none")] = Field(
+        default_factory=list
+    )
     centres: Annotated[
         dict[Text, dict[Key, Scalar]], must_map("values of some keys by name, such as {kd: {distiller.logits.tau: 4}}")
     ] = Field(default_factory=dict)

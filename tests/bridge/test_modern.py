@@ -1,0 +1,71 @@
+"""``space=modern``: published logit methods are points of it, to the bit, and random draws are balanced."""
+
+from random import Random
+
+import pytest
+import torch
+from hydra.utils import instantiate
+from torch import Tensor
+
+from tests.distiller.test_formula import CLASSES, batch
+from tests.journey import configured, search_space
+from uniads import build
+from uniads.distiller.composed import Composed
+from uniads.search.space import SearchSpace
+
+POINTS = ("kd", "kd_ls", "ttm", "wttm", "dkd", "dkd_ls")
+
+
+def modern(*overrides: str) -> SearchSpace:
+    shape = {"num_classes": 10, "in_channels": 1}
+    return search_space("+pair=resnet32x4-resnet8x4", "space=modern", *overrides, shape=shape).space
+
+
+def composed(space: SearchSpace, centre: dict[str, object]) -> Composed:
+    """The distiller of a candidate with a centre's values, made out of its overrides as a job makes it."""
+    point = {dimension.key: dimension.values[0] for dimension in space.dimensions} | centre
+    overrides = space.overrides(space.genome(point))
+    cfg = configured("+pair=resnet32x4-resnet8x4", *(o for o in overrides if "distiller" in o))
+    made: Composed = instantiate(cfg.distiller)
+    return made
+
+
+def logits(seed: int) -> Tensor:
+    return 3 * torch.randn(5, CLASSES, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("name", POINTS)
+def test_a_published_method_is_a_point_of_the_space(name: str) -> None:
+    centre = configured("+space=modern").space.centres[name]
+    mine, theirs = composed(modern(), dict(centre)), build("distiller", name)
+    assert mine.balance is None
+    assert mine.task == theirs.task
+    for epoch in (0, 7, 200):
+        results = []
+        for distiller in (mine, theirs):
+            student = logits(0).requires_grad_()
+            distiller.set_epoch(epoch, 240)
+            terms = list(distiller(student, logits(1), batch()).values())
+            (gradient,) = torch.autograd.grad(torch.stack(terms).sum(), student)
+            results.append((torch.stack(terms).detach(), gradient))
+        assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
+
+
+def test_no_term_at_all_is_a_point_and_means_plain() -> None:
+    space = modern("search.warm_start=[plain]")
+    off = {f"distiller.{node}.weight": 0 for node in ("feature", "embedding", "logits", "rest")}
+    point = {dimension.key: dimension.values[0] for dimension in space.dimensions} | off | {"distiller": "modern"}
+    assert space.point(space.genome(point))["distiller"] == "plain"
+
+
+def test_random_draws_are_balanced_and_those_near_a_centre_are_not() -> None:
+    alone, near = (modern(f"search.prior={share}", "search.warm_start=[]") for share in (0, 1))
+    assert {alone.point(alone.draw(Random(seed)))["distiller.balance"] for seed in range(40)} == {True}
+    found = [near.point(near.draw(Random(seed))) for seed in range(60)]
+    assert {point["distiller.balance"] for point in found} == {True, False}
+    assert sum(point["distiller.logits.weight"] == 9 for point in found) > 10
+
+
+def test_held_numbers_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"space\.held names 'distiller\.task', whose values are numbers"):
+        modern("space.held=[distiller.task]")
