@@ -95,6 +95,14 @@ def test_labels_mean_something_in_logits_only() -> None:
     assert list(repaired_chain.values()) == ["catt", "mm", IDENTITY]
 
 
+def test_images_are_not_weighted_by_what_compares_them_with_each_other() -> None:
+    rule = NodeRule("distiller.logits", "logits", RANKS, joint=("correlation",))
+    distance, weight = "distance@distiller.logits.distance", "distiller.logits.sample_weight"
+    values: dict[str, list[Value]] = {distance: ["kl", "correlation"], weight: ["confidence", "one"]}
+    assert rule.repair({distance: "correlation", weight: "confidence"}, values)[weight] == "one"
+    assert rule.repair({distance: "kl", weight: "confidence"}, values)[weight] == "confidence"
+
+
 def test_the_extended_space_has_the_genes_that_are_tested_here() -> None:
     assert len(RANKS) == len(TRANSFORMS) >= 31
     assert len(DIMENSIONS) == 3 * (len(SLOTS) + len(("distance", "weight", "tau")))

@@ -98,8 +98,10 @@ def test_the_mean_over_images_is_the_distance_of_the_batch(name: str) -> None:
 
 
 def test_correlations_over_the_batch_can_not_be_weighted() -> None:
+    with pytest.raises(UserError, match="Correlation compares the images of a batch, so that the logits node can't"):
+        Node("logits", Correlation(), {}, sample_weight="confidence")
     with pytest.raises(UserError, match="Correlation compares the images of a batch"):
-        Node("logits", Correlation(), {}, sample_weight="confidence")(knowledge(0, STUDENT), knowledge(1, STUDENT))
+        Correlation().each(scores(), scores())
 
 
 @pytest.mark.parametrize("kind", ["power_sum", "confidence"])

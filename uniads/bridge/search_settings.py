@@ -51,6 +51,7 @@ class SpaceSettings:
         kept: for each of these transforms the ranks of which it leaves every tensor as it is.
         labelled: those of these transforms that look at labels.
         classed: those of these transforms that keep the classes.
+        joint: the distances that the space lists and that compare images with each other.
         models: the facts of each network that the space lists for the student.
         centres: values of some keys, by name, near which ``search.prior`` draws.
         held: keys that random draws leave at their first value; draws near a centre and mutation change them.
@@ -68,6 +69,7 @@ class SpaceSettings:
     kept: Mapping[str, Sequence[int]]
     labelled: Sequence[str]
     classed: Sequence[str]
+    joint: Sequence[str]
     models: Mapping[str, Mapping[str, Any]]
     centres: Mapping[str, Mapping[str, Value]]
     held: Sequence[str]
@@ -248,7 +250,7 @@ def _space_settings(
     dimensions = {key: _list_values(key, values, loader) for key, values in free.items()}
     choices = shared.hydra.runtime.choices
     distiller = str(choices.distiller)
-    transforms = _make_transforms(dimensions, loader)
+    transforms, distances = _make_parts(dimensions, loader)
     return SpaceSettings(
         name=str(HydraConfig.get().runtime.choices["space"]),
         dimensions=dimensions,
@@ -258,6 +260,7 @@ def _space_settings(
         kept={name: [rank for rank in each.ranks if each.keeps(rank)] for name, each in transforms.items()},
         labelled=[name for name, transform in transforms.items() if isinstance(transform, LabelTransform)],
         classed=[name for name, transform in transforms.items() if transform.keeps_classes],
+        joint=[name for name, distance in distances.items() if not distance.separable],
         models=_model_facts([str(name) for name in dimensions.get("model@student", ())], overrides, loader),
         centres=plain(cfg.space).get("centres", {}),
         held=plain(cfg.space).get("held", []),
@@ -355,8 +358,10 @@ def _list_values(key: str, values: Any, loader: ConfigLoader) -> list[Value]:
     return list(listed)
 
 
-def _make_transforms(dimensions: Mapping[str, Sequence[Value]], loader: ConfigLoader) -> dict[str, Transform]:
-    """The transforms of a space by option, which say what they take and return. Its distances are made to try them.
+def _make_parts(
+    dimensions: Mapping[str, Sequence[Value]], loader: ConfigLoader
+) -> tuple[dict[str, Transform], dict[str, Distance]]:
+    """The transforms and distances of a space by option, which say what they take and return.
 
     Raises:
         UserError: a transform or a distance can't be made, or is none.
@@ -366,7 +371,7 @@ def _make_transforms(dimensions: Mapping[str, Sequence[Value]], loader: ConfigLo
         for group in ("transform", "distance")
     }
     if not any(listed.values()):
-        return {}
+        return {}, {}
     listed["transform"] = sorted({*listed["transform"], "identity"})
     chosen = [f"+{group}@every.{group}.{name}={name}" for group, names in listed.items() for name in names]
     every = loader.load_configuration("train", chosen, RunMode.RUN).every
@@ -378,4 +383,4 @@ def _make_transforms(dimensions: Mapping[str, Sequence[Value]], loader: ConfigLo
         for name, each in made[group].items():
             if not isinstance(each, kind):
                 raise UserError(f"{group}={name} makes a {type(each).__name__}, which is no {kind.__name__}")
-    return made["transform"]
+    return made["transform"], made["distance"]

@@ -32,7 +32,7 @@ def build_space(settings: SearchSettings, students: Students, warm_start: WarmSt
         UserError: a key has no value, or fewer than two candidates are left.
     """
     space = settings.space
-    facts = space.ranks, space.kept, space.labelled, space.classed
+    facts = space.ranks, space.kept, space.labelled, space.classed, space.joint
     rules = [NodeRule(f"distiller.{name}", source, *facts) for name, source in space.nodes.items()]
     dimensions = warm_start.dimensions()
     for key, values in space.dimensions.items():

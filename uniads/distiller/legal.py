@@ -9,6 +9,8 @@ The search space applies the rules to every genome:
    identity is not listed.
 4. So does one that looks at labels where there are no scores of classes: in an embedding, or after a transform that
    does not keep the classes.
+5. With a distance that compares images with each other, these can't be weighted: the sample weight is ``one``, or the
+   first that is listed.
 
 So every genome is legal, and combinations that mean the same are one candidate.
 """
@@ -19,6 +21,8 @@ from dataclasses import dataclass, field
 from uniads.search.space import Switch, Value
 
 IDENTITY = "identity"
+ONE = "one"
+"""The sample weight of a node whose images all count the same."""
 SLOTS = ("first", "second", "third")
 CLASSES_ONLY = ("hard",)
 """Distances that compare decisions; only logits hold any."""
@@ -45,6 +49,7 @@ class NodeRule:
         kept: for each transform the ranks of which it leaves every tensor as it is; none where it is not listed.
         labelled: the transforms that look at labels.
         classed: the transforms that keep the classes.
+        joint: the distances that compare images with each other.
     """
 
     path: str
@@ -53,6 +58,7 @@ class NodeRule:
     kept: Mapping[str, Collection[int]] = field(default_factory=dict)
     labelled: Collection[str] = ()
     classed: Collection[str] = ()
+    joint: Collection[str] = ()
 
     def allowed(self, key: str, values: Sequence[Value]) -> list[Value]:
         """Those of a key's values that can be legal for this node at all."""
@@ -83,6 +89,9 @@ class NodeRule:
         """
         slots = [key for key in (f"transform@{self.path}.transform.{slot}" for slot in SLOTS) if key in point]
         chain = [point[key] for key in slots]
+        weight, distance = f"{self.path}.sample_weight", f"distance@{self.path}.distance"
+        if weight in point and point.get(distance) in self.joint:
+            point = point | {weight: ONE if ONE in values[weight] else values[weight][0]}
         return point | dict(zip(slots, self._legal(chain, [values[key] for key in slots]), strict=True))
 
     def _fits(self, step: Value, rank: int, classes: bool) -> bool:
