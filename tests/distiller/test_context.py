@@ -13,7 +13,7 @@ from uniads.error import UserError
 from uniads.knowledge import Batch, Knowledge
 from uniads.model.base import Network
 
-ADAPTED = ("fitnet", "at", "crd", "srrl", "semckd", "cc", "dml", "one")
+ADAPTED = ("fitnet", "at", "crd", "srrl", "semckd", "cc", "dml", "one", "simkd")
 """Distillers that train modules of their own, even for equal shapes."""
 ALONE = ("kd", "sp", "rkd", "dist", "dist_imagenet", "eskd", "searched", "balanced", "plain")
 """Distillers of nodes that need no adapter where the shapes agree."""
@@ -84,6 +84,7 @@ def test_a_network_that_gives_logits_alone_is_refused_with_what_to_do() -> None:
 def test_every_distiller_works_in_a_loop_of_ones_own(name: str) -> None:
     student, teacher = networks()
     distiller: Distiller = build("distiller", name)
+    student = distiller.dress(student, teacher, images(2))
     distiller.adapt(whole(student, teacher))
     terms = distiller(student.train()(images()), teacher(images()), batch())
     loss = torch.stack([*terms.values()]).sum() if terms else student(images()).logits.sum()
