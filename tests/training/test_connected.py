@@ -172,8 +172,8 @@ def test_a_cap_holds_for_the_dressed_student_and_the_start_is_the_next_smaller()
     assert found.space.admits(simkd)
     smaller = found.space.point(simkd)
     assert all(smaller[key] <= own[key] for key in own if key.startswith("student."))
+    tight = search_space("+pair=resnet56-resnet20", START, "search.max_params=30000", shape=shape)
     with pytest.raises(UserError, match="with simkd it and all that are smaller in every number have more"):
-        tight = search_space("+pair=resnet56-resnet20", START, "search.max_params=30000", shape=shape)
         tight.warm_start.genomes(tight.space)
 
 
@@ -192,8 +192,8 @@ def test_a_search_that_begins_with_simkd_runs_and_weighs_the_connector(
     monkeypatch.chdir(tmp_path)
     run = tmp_path / "run"
     ended = Commands(monkeypatch, capsys)(
-        search.main, *SMALL, "recipe.epochs=1", "teacher.recipe.epochs=1", "search=tiny", "space=paper", START,
-        "search.candidates=3", "search.offspring=3", "search.rungs=[1]", "search.quotas=[3]", "launcher=basic",
+        search.main, *SMALL, "recipe.epochs=1", "teacher.recipe.epochs=1", "search=tiny", "space=architecture", START,
+        "search.candidates=2", "search.offspring=2", "search.rungs=[1]", "search.quotas=[2]", "launcher=basic",
         "final=false", "chance=null", f"paths.teacher_dir={tmp_path / 'teachers'}", f"hydra.run.dir={run}",
     )  # fmt: skip
     assert ended.code == 0, ended.error

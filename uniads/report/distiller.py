@@ -2,6 +2,8 @@
 
 import re
 import sys
+from copy import deepcopy
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -45,6 +47,12 @@ def build_distiller_rows() -> list[dict[str, str]]:
 
 def _build_row(name: str, context: Context) -> dict[str, str]:
     distiller: Distiller = build("distiller", name)
+    student, teacher, batch = context.student, context.teacher, context.batch
+    assert student is not None
+    assert batch is not None
+    dressed = distiller.dress(deepcopy(student), teacher, batch.image)
+    if distiller.dresses:
+        context = replace(context, student=dressed, student_knowledge=knowledge_of(dressed, batch.image))
     distiller.adapt(context)
     terms = distiller.terms() if isinstance(distiller, Composed) else {}
     weights = [f"task {distiller.task:g}", *(f"{label} {term.weight:g}" for label, term in terms.items())]
@@ -54,7 +62,7 @@ def _build_row(name: str, context: Context) -> dict[str, str]:
         "knowledge": ", ".join(dict.fromkeys(_name_knowledge(term) for term in terms.values())) or "-",
         "formula": f"`{distiller.formula()}`",
         "weight": ", ".join(weights),
-        "extra parameters": f"{count_params(distiller):,}",
+        "extra parameters": f"{count_params(distiller) + count_params(dressed) - count_params(student):,}",
         "source": ", ".join(dict.fromkeys(SOURCE_PATTERN.findall(_read_header(name)))) or "-",
         "made of": "a module" if modules or not isinstance(distiller, Composed) else "nodes" if terms else "nothing",
     }
