@@ -1,5 +1,7 @@
 """Distillers: named terms, nothing for weight 0, and a teacher that stays as it was."""
 
+import copy
+
 import pytest
 import torch
 from omegaconf import OmegaConf
@@ -124,6 +126,9 @@ def test_every_option_gives_finite_named_scalars(
         for k in known
     )
     peers = {"teacher": networks[1], "build": lambda: build("model", "resnet8", **SMALL)}
+    if distiller.dresses:
+        dressed = distiller.dress(copy.deepcopy(networks[0]), networks[1], batch().image)
+        student, peers["student"] = knowledge_of(dressed, batch(images).image), dressed
     distiller.adapt(context_of(student, teacher, **peers))
     leaves = [*student.features, student.embedding, student.logits]
     for leaf in leaves:

@@ -92,8 +92,8 @@ class Node(nn.Module):
         self.needs_batch = sample_weight == "disagreement" or any(isinstance(step, LabelTransform) for step in steps)
         if sample_weight != "one" and not distance.separable:
             raise UserError(
-                f"{type(distance).__name__} compares the images of a batch, so that the {source} node can't weigh them; "
-                f"take another distance, or sample_weight=one, got {sample_weight}"
+                f"{type(distance).__name__} compares the images of a batch, so that the {source} node can't weigh "
+                f"them; take another distance, or sample_weight=one, got {sample_weight}"
             )
         self.weight = check_weight(f"the weight of the {source} node", weight)
         self.tau, self.tau_teacher = tau, tau_teacher

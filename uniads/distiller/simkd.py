@@ -98,5 +98,10 @@ class SimKD(Loss):
 
     def compute(self, student: Knowledge, teacher: Knowledge, batch: Batch) -> Tensor:
         own, target = student.features[-1], self.neck(teacher.features[-1])
+        if own.shape[1] != target.shape[1]:
+            raise UserError(
+                f"SimKD compares maps of equally many channels, got {own.shape[1]} of the student and "
+                f"{target.shape[1]} of the teacher; show it what the dressed student says"
+            )
         target = pool_to(target, own.shape[2:])
         return F.mse_loss(pool_to(own, target.shape[2:]), target)

@@ -109,6 +109,10 @@ def _prepare(make: Make, seed: int = 1) -> tuple[Distiller, Network, Network, Ba
         image = torch.randn(IMAGES, 1, 16, 16)
         torch.manual_seed(seed)
         distiller = make()
+        dressed = distiller.dress(student, teacher, image[:2])
+        require(isinstance(dressed, Network), f"{type(distiller).__name__}.dress must return a Network")
+        assert isinstance(dressed, Network)
+        student = dressed.train()
         label = torch.arange(40) % CLASSES
         distiller.adapt(
             Context.of(student, teacher, image[:2], label=label, batch_size=IMAGES, build=lambda: _build_network(0.5))
