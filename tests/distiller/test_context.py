@@ -17,7 +17,7 @@ ADAPTED = ("fitnet", "at", "crd", "srrl", "semckd", "cc", "dml", "one", "nkd", "
            "nst", "wkd_f", "vkd", "cat_kd", "sdd_kd", "sdd_dkd", "simkd")  # fmt: skip
 """Distillers with a module of their own, even for equal shapes."""
 ALONE = ("kd", "sp", "rkd", "dist", "dist_imagenet", "eskd", "searched", "balanced", "plain", "kd_ls",
-         "dkd", "dkd_ls", "ttm", "wttm", "pkt")  # fmt: skip
+         "dkd", "dkd_ls", "ttm", "wttm", "pkt", "modern")  # fmt: skip
 """Distillers of nodes that need no adapter where the shapes agree."""
 
 
