@@ -148,6 +148,11 @@ class Distiller(nn.Module, ABC):
         return self.needs_teacher
 
     @property
+    def needs_batch(self) -> bool:
+        """Whether the terms look at images, labels or positions; what is mixed has none that is its own."""
+        return True
+
+    @property
     def over(self) -> bool:
         """Whether the distillation has ended: no term any more, and cross-entropy with the labels of weight 1."""
         return False

@@ -64,6 +64,11 @@ class Composed(Distiller):
         return any(term.needs_features for term in self.terms().values())
 
     @property
+    def needs_batch(self) -> bool:
+        looking = any(term.needs_batch for term in self.terms().values() if isinstance(term, Term))
+        return looking or (self.balance is not None and bool(self._names))
+
+    @property
     def over(self) -> bool:
         return self._over
 
