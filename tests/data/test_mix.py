@@ -20,15 +20,16 @@ def shares(mixup: float, cutmix: float, count: int = 200) -> list[tuple[float, b
     mix, given = Mix(mixup, cutmix, CLASSES, seed=0), batch()
     found = []
     for number in range(count):
-        mixed, goal = mix(given, 0, number)
+        mixed = mix(given, 0, number)
         pixels = (mixed.image == given.image) | (mixed.image == given.image.roll(1, 0))
-        found.append((goal[0, 0].item(), bool(pixels.all())))
+        found.append((mixed.goal[0, 0].item(), bool(pixels.all())))
     return found
 
 
 def test_mixup_is_the_formula_and_labels_follow() -> None:
     given = batch()
-    mixed, goal = Mix(0.2, 0.0, CLASSES, seed=3)(given, 2, 5)
+    mixed = Mix(0.2, 0.0, CLASSES, seed=3)(given, 2, 5)
+    goal = mixed.goal
     share = goal[1, 1]
     assert 0 < share < 1
     torch.testing.assert_close(mixed.image, share * given.image + (1 - share) * given.image.roll(1, 0))
@@ -39,7 +40,8 @@ def test_mixup_is_the_formula_and_labels_follow() -> None:
 def test_cutmix_swaps_a_box_of_the_share_that_the_labels_say() -> None:
     given = batch()
     for number in range(20):
-        mixed, goal = Mix(0.0, 1.0, CLASSES, seed=3)(given, 0, number)
+        mixed = Mix(0.0, 1.0, CLASSES, seed=3)(given, 0, number)
+        goal = mixed.goal
         swapped = (mixed.image != given.image).all(1)
         assert torch.equal(mixed.image[1][:, swapped[1]], given.image[0][:, swapped[1]])
         assert goal[1, 1].item() == pytest.approx(1 - swapped[1].float().mean().item())
@@ -49,16 +51,16 @@ def test_cutmix_swaps_a_box_of_the_share_that_the_labels_say() -> None:
 
 def test_the_batch_keeps_its_labels_positions_and_its_own_images() -> None:
     given, before = batch(), batch()
-    mixed, goal = Mix(1.0, 1.0, CLASSES, seed=0)(given, 0, 0)
+    mixed = Mix(1.0, 1.0, CLASSES, seed=0)(given, 0, 0)
     assert torch.equal(given.image, before.image)
     assert torch.equal(mixed.label, before.label)
     assert torch.equal(mixed.index, before.index)
-    torch.testing.assert_close(goal.sum(1), torch.ones(N))
+    torch.testing.assert_close(mixed.goal.sum(1), torch.ones(N))
 
 
 def test_what_is_drawn_depends_on_seed_epoch_and_number_alone() -> None:
     def mixed(seed: int, epoch: int, number: int) -> torch.Tensor:
-        return Mix(0.2, 1.0, CLASSES, seed)(batch(), epoch, number)[1]
+        return Mix(0.2, 1.0, CLASSES, seed)(batch(), epoch, number).goal
 
     before = torch.get_rng_state()
     first = mixed(1, 2, 3)

@@ -175,7 +175,7 @@ def test_a_number_is_finite_and_no_text(command: str, key: str) -> None:
         ("train", "recipe.momentum", REMOVED, "recipe.momentum is missing"),
         ("train", "recipe.schedule", "step", "must be multistep or cosine, got 'step'"),
         ("train", "recipe.optimizer", "adam", "must be sgd, adamw or dot, got 'adam'"),
-        ("train", "recipe.warmup", 1.5, "must be a whole number of epochs, 0 or more, or a share of the epochs from 0.0"),
+        ("train", "recipe.warmup", 1.5, "must be a whole number of epochs, 0 or more, or a share of the epochs from"),
         ("train", "recipe.warmup", -1, "must be a whole number of epochs, 0 or more"),
         ("train", "recipe.ema", 1.0, "must be a number above 0 and below 1, or null for no average, got 1.0"),
         ("train", "recipe.label_smoothing", 1, "must be a number, 0 or more and below 1, got 1"),

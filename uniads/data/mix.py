@@ -4,11 +4,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, final
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from uniads.data.augment import epoch_generator
-from uniads.knowledge import Batch
+from uniads.knowledge import Batch, MixedBatch
 
 if TYPE_CHECKING:
     from torchvision.transforms import v2
@@ -40,10 +38,10 @@ class Mix:
         from torchvision.transforms import v2  # which takes a while to import
 
         ways = {v2.MixUp: self.mixup, v2.CutMix: self.cutmix}
-        return [way(alpha=alpha, num_classes=self.num_classes) for way, alpha in ways.items() if alpha > 0]
+        return [way(alpha=float(alpha), num_classes=self.num_classes) for way, alpha in ways.items() if alpha > 0]
 
-    def __call__(self, batch: Batch, epoch: int, number: int) -> tuple[Batch, Float[Tensor, "n k"]]:
-        """The batch with mixed images, and the share of each class in them.
+    def __call__(self, batch: Batch, epoch: int, number: int) -> MixedBatch:
+        """The batch with mixed images, and with the share of each class in them as its goal.
 
         Args:
             batch: with the labels and positions of the unmixed images, which it keeps.
@@ -56,4 +54,4 @@ class Mix:
             torch.default_generator.manual_seed(drawn.initial_seed())
             way = self._ways[int(torch.randint(len(self._ways), ()))]
             image, goal = way(batch.image, batch.label)
-        return batch._replace(image=image), goal
+        return MixedBatch.of(batch, image, goal)

@@ -6,10 +6,9 @@ from urllib.parse import quote
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from uniads.distiller.balance import Balance
-from uniads.distiller.base import Context, Distiller, full, say
+from uniads.distiller.base import Context, Distiller, say, task_loss
 from uniads.distiller.node import Node
 from uniads.distiller.term import Term
 from uniads.error import UserError
@@ -65,8 +64,7 @@ class Composed(Distiller):
 
     @property
     def needs_batch(self) -> bool:
-        looking = any(term.needs_batch for term in self.terms().values() if isinstance(term, Term))
-        return looking or (self.balance is not None and bool(self._names))
+        return any(term.needs_batch for term in self.terms().values() if isinstance(term, Term))
 
     @property
     def over(self) -> bool:
@@ -158,7 +156,7 @@ class Composed(Distiller):
                     "distiller(student, teacher, batch)"
                 )
             terms = {name: weighted[name] / term.weight for name, term in self.terms().items()}
-            balance.measure(F.cross_entropy(full(student.logits), batch.label), terms, student)
+            balance.measure(task_loss(student.logits, batch), terms, student)
         factors = balance.factors() / self._total
         return {name: value * factor for (name, value), factor in zip(weighted.items(), factors, strict=True)}
 

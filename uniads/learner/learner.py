@@ -11,7 +11,7 @@ from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy
 
 from uniads.data.mix import Mix
-from uniads.distiller.base import Distiller, full
+from uniads.distiller.base import Distiller, full, task_loss
 from uniads.error import UserError
 from uniads.knowledge import Batch, Knowledge, read_batch, read_knowledge
 from uniads.learner.average import Average
@@ -122,16 +122,13 @@ class Learner(LightningModule):
             raise RuntimeError("a part of the training raised StopIteration") from error
 
     def _train_on(self, batch: Batch, number: int) -> dict[str, Tensor]:
-        goal = batch.label
         if self.mix:
-            batch, goal = self.mix(batch, self.current_epoch, number)
+            batch = self.mix(batch, self.current_epoch, number)
         # First the teacher: while the student waits for its backward pass, torch would record a graph of the teacher
         # anew at every call, and a store may ask for a whole epoch here.
         teacher = self._ask_teacher(batch)
         student = self._ask("student", batch)
-        logits = full(student.logits)
-        goal = goal.to(logits.dtype) if goal.is_floating_point() else goal
-        task = F.cross_entropy(logits, goal, label_smoothing=self.recipe.label_smoothing)
+        task = task_loss(student.logits, batch, self.recipe.label_smoothing)
         terms: dict[str, Tensor] = {} if self.distiller.over else self.distiller(student, teacher or student, batch)
         weighted = (1.0 if self.distiller.over else self.distiller.task) * task
         distilled = sum(terms.values())  # the number 0 where there is none
