@@ -86,7 +86,7 @@ def learner_step(
     device = next(student.parameters()).device
     learner = Learner(student, distiller, recipe, recipe.epochs, CLASSES, teacher).to(device)
     learner.graphs = graphs
-    optimizer = recipe.optimizer([*learner.student.parameters(), *distiller.parameters()])
+    optimizer = recipe.build_optimizer([*learner.student.parameters(), *distiller.parameters()])
 
     def step(batch: Batch) -> None:
         with torch.autocast(device.type, torch.bfloat16, enabled=half):

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "uniads"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 YAMLS = sorted(conf_dir().rglob("*.yaml"))
-SHARED = ("callback", "data", "distance", "distiller", "launcher", "logger", "model", "search", "transform")
+SHARED = ("callback", "data", "distance", "distiller", "launcher", "logger", "model", "recipe", "search", "transform")
 """Names of both a config group and a package folder."""
 
 
@@ -88,7 +88,7 @@ def test_private_parts_of_hydra_are_used_in_one_file() -> None:
 
 def test_the_root_of_the_package_holds_words_and_entry_points() -> None:
     words = {module.stem for module in PACKAGE.glob("*.py")} - ENTRY_POINTS
-    assert words == {"cache", "error", "knowledge", "notice", "options", "outcome", "recipe", "signature"}
+    assert words == {"cache", "error", "knowledge", "notice", "options", "outcome", "signature"}
 
 
 def test_near_names_are_looked_for_in_one_place() -> None:

@@ -34,7 +34,7 @@ def recipe(**more: Any) -> Recipe:
 @pytest.mark.parametrize("size", [1, 7, 16, 64, 1000])
 def test_two_steps_of_a_half_are_one(dtype: torch.dtype, size: int) -> None:
     weight = torch.nn.Parameter(torch.zeros(size, dtype=dtype))
-    optimizer = recipe().optimizer([weight])
+    optimizer = recipe().build_optimizer([weight])
     for _ in range(2):
         weight.grad = torch.ones_like(weight)
         optimizer.step()
@@ -51,7 +51,7 @@ def test_the_optimizer_steps_like_a_plain_one(dtype: torch.dtype, size: int) -> 
     settings = {"lr": 0.1, "momentum": 0.9, "weight_decay": 5e-4, "nesterov": True}
     for plain in (False, True):
         weight = torch.nn.Parameter(start.clone())
-        optimizer = recipe(**settings).optimizer([weight])
+        optimizer = recipe(**settings).build_optimizer([weight])
         assert optimizer.defaults["fused"] == (dtype in FUSED)
         if plain:
             optimizer = torch.optim.SGD([weight], **settings, foreach=False, fused=False)
@@ -65,8 +65,8 @@ def test_the_optimizer_steps_like_a_plain_one(dtype: torch.dtype, size: int) -> 
 
 def test_one_weight_in_half_precision_keeps_all_from_being_fused() -> None:
     weights = [torch.nn.Parameter(torch.zeros(8, dtype=dtype)) for dtype in (torch.float32, torch.bfloat16)]
-    assert not recipe().optimizer(weights).defaults["fused"]
-    assert not recipe().optimizer(weights[:1], fused=False).defaults["fused"]
+    assert not recipe().build_optimizer(weights).defaults["fused"]
+    assert not recipe().build_optimizer(weights[:1], fused=False).defaults["fused"]
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])

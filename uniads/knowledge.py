@@ -38,6 +38,23 @@ class Batch(NamedTuple):
     index: Int[Tensor, " n"]  # type: ignore[assignment]  # hides tuple.index, which nobody needs
 
 
+class MixedBatch(Batch):
+    """A batch of mixed images; label and index are those of its images before they were mixed.
+
+    Attributes:
+        goal: the share of each class in an image.
+    """
+
+    goal: Float[Tensor, "n k"]
+
+    @classmethod
+    def of(cls, batch: Batch, image: Tensor, goal: Tensor) -> "MixedBatch":
+        """A batch with mixed images in place of its own, and their classes' shares."""
+        mixed = cls(image, batch.label, batch.index)
+        mixed.goal = goal
+        return mixed
+
+
 def read_knowledge(said: Any, whose: str) -> Knowledge:
     """What a network said. Logits alone are knowledge without feature maps, with an embedding of no entries.
 

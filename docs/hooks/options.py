@@ -21,6 +21,7 @@ GROUPS = {
     "model": ("Networks, for the teacher and for the student.", "model@student=resnet20"),
     "data": ("Data sets.", "data=cifar100"),
     "recipe": ("How a network is trained: epochs, batch, learning rate.", "recipe=crd"),
+    "recipe/part": ("What the recipes share, key by key.", "recipe.schedule=cosine"),
     "distiller": ("Losses: the published methods, and the one that is searched.", "distiller=kd"),
     "also": ("What is put beside a distiller.", "+also=kd"),
     "node": ("One term of a loss. A distiller's file puts nodes together.", None),

@@ -160,8 +160,8 @@ def test_a_squeezed_recipe_keeps_its_shape(epochs: int, milestones: list[int]) -
 def test_a_squeezed_schedule_falls_once_a_milestone_even_where_two_meet() -> None:
     recipe = build("recipe", "crd")
     weight = torch.nn.Parameter(torch.zeros(1))
-    optimizer = recipe.optimizer([weight])
-    schedule = recipe.scheduler(optimizer, 3)
+    optimizer = recipe.build_optimizer([weight])
+    schedule = recipe.build_scheduler(optimizer, 3)
     rates = []
     for _ in range(3):
         rates.append(schedule.get_last_lr()[0])
@@ -177,7 +177,7 @@ def test_the_fused_optimizer_goes_where_a_plain_one_goes() -> None:
     for fused in (True, False):
         torch.manual_seed(0)
         network = build("model", "resnet8", num_classes=4).to(memory_format=torch.channels_last)
-        mine = recipe.optimizer(network.parameters())
+        mine = recipe.build_optimizer(network.parameters())
         assert mine.defaults["fused"]
         plain = {name: mine.defaults[name] for name in ("lr", "momentum", "weight_decay", "nesterov")}
         optimizer = mine if fused else torch.optim.SGD(network.parameters(), **plain, foreach=False)

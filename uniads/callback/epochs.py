@@ -30,7 +30,7 @@ class TellEpochs(Callback):
 
     @torch.no_grad()
     def _measure_accuracy(self, trainer: Trainer, module: LightningModule) -> float:
-        student = module.get_submodule("student")
+        student = module.get_submodule(str(module.judged))
         student.eval()
         right = count = 0
         for batch in self.images:

@@ -20,9 +20,9 @@ def plan_training(settings: TrainingSettings, data: Data) -> list[str]:
     cost = time_student(settings, data)
     epochs, views = settings.stop_epoch, data.views or settings.stop_epoch
     # With a store the teacher is asked once for each view, and not in every epoch.
-    asked = min(views, epochs) if settings.store.directory else epochs
+    asked = min(views, epochs) if settings.stores else epochs
     student = Step("student", f"{epochs} epochs", epochs * cost.seconds + asked * cost.teacher_seconds)
-    store = min(asked * cost.teacher_bytes, settings.store.max_gb * 1e9) if settings.store.directory else 0.0
+    store = min(asked * cost.teacher_bytes, settings.store.max_gb * 1e9) if settings.stores else 0.0
     disk = store + CHECKPOINTS * cost.checkpoint_bytes
     return describe_plan([*plan_teacher(settings, data), student], disk, str(settings.directory))
 

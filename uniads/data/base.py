@@ -229,11 +229,22 @@ class Data(ABC):
         return self._train.pixels.shape[2], self._train.pixels.shape[3]
 
     @final
-    def train(self, batch_size: int, device: torch.device | str = "cpu") -> Loader:
-        """Shuffled, augmented batches of the images to train on."""
+    def train(
+        self, batch_size: int, device: torch.device | str = "cpu", randaugment: Sequence[int] | None = None
+    ) -> Loader:
+        """Shuffled, augmented batches of the images to train on.
+
+        Args:
+            batch_size: images a batch.
+            device: where they are wanted.
+            randaugment: operations and magnitude of ``RandAugment``, which comes after all else; None for none.
+        """
         train, val = self._split
         index = train if self.holdout else torch.cat([train, val]).sort().values
-        return self.loader(True, self._some(index), batch_size, device, augmented=True)
+        loader = self.loader(True, self._some(index), batch_size, device, augmented=True)
+        if randaugment is not None:
+            loader.add_randaugment(*randaugment)
+        return loader
 
     @final
     def val(self, batch_size: int, device: torch.device | str = "cpu") -> Loader:

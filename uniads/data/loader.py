@@ -1,6 +1,7 @@
 """Batches out of memory, without a Python step per image."""
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Int, UInt8
@@ -9,6 +10,9 @@ from torch import Tensor
 from uniads.data.augment import Augment, epoch_generator
 from uniads.error import UserError
 from uniads.knowledge import Batch
+
+if TYPE_CHECKING:
+    from uniads.data.randaugment import RandAugment
 
 
 class Loader:
@@ -49,9 +53,25 @@ class Loader:
         self.pixels, self.label, self.index = pixels, label, index
         self.batch_size, self.augment, self.seed, self.views = batch_size, augment, seed, views
         self.epoch = 0
+        self.randaugment: RandAugment | None = None
         scale = 255 * torch.tensor(std, device=pixels.device)
         self._scale = (1 / scale).view(-1, 1, 1)
         self._shift = (-255 * torch.tensor(mean, device=pixels.device) / scale).view(-1, 1, 1)
+
+    def add_randaugment(self, operations: int, magnitude: int) -> None:
+        """Do so many operations of ``RandAugment`` on each training image after all else.
+
+        Raises:
+            UserError: the loader has no way to, or images are neither grey nor in RGB.
+        """
+        if self.augment is None or type(self).__iter__ is not Loader.__iter__:
+            raise UserError(
+                f"recipe.randaugment must be null with {type(self).__name__}, which has batches of its own; override "
+                "its add_randaugment"
+            )
+        from uniads.data.randaugment import RandAugment  # torchvision takes a while to import
+
+        self.randaugment = RandAugment(operations, magnitude, self.pixels.shape[1])
 
     def __len__(self) -> int:
         return max(1, len(self.index) // self.batch_size + (len(self.index) % self.batch_size > 1))
@@ -82,8 +102,12 @@ class Loader:
             return
         order = torch.randperm(len(self.index), generator=epoch_generator(self.seed, self.epoch, "order"))
         offset, flip = (x.to(device) for x in self.augment.draw(len(self.pixels), self.seed, self.view(self.epoch)))
+        added = self.randaugment
+        drawn = added.draw(len(self.pixels), self.seed, self.view(self.epoch)) if added else None
         for index in self._batches(self.index[order].to(device)):
             pixels = self.augment(self.pixels[index], offset[index], flip[index])
+            if added and drawn is not None:
+                pixels = added(pixels, drawn[index.cpu()])
             yield Batch(self._normal(pixels), self.label[index], index)
 
     def _batches(self, index: Tensor) -> list[Tensor]:

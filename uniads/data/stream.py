@@ -109,6 +109,11 @@ class StreamLoader(Loader):
         super().__init__(blank, label.to(device), index, batch_size, mean, std, seed=seed, views=views)
         self.files, self.transform, self.workers, self.shuffled = files, transform, workers, shuffled
 
+    def add_randaugment(self, operations: int, magnitude: int) -> None:
+        from torchvision.transforms import v2
+
+        self.transform = v2.Compose([self.transform, v2.RandAugment(operations, magnitude)])
+
     def __iter__(self) -> Iterator[Batch]:
         """An epoch.
 

@@ -7,9 +7,10 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from uniads.error import UserError
-from uniads.knowledge import Batch, Knowledge, read_knowledge
+from uniads.knowledge import Batch, Knowledge, MixedBatch, read_knowledge
 from uniads.model.base import AUTO, knowledge_of
 
 T = TypeVar("T")
@@ -153,6 +154,11 @@ class Distiller(nn.Module, ABC):
         return False
 
     @property
+    def needs_batch(self) -> bool:
+        """Whether the terms look at images, labels or positions; what is mixed has none that is its own."""
+        return True
+
+    @property
     def over(self) -> bool:
         """Whether the distillation has ended: no term any more, and cross-entropy with the labels of weight 1."""
         return False
@@ -256,6 +262,19 @@ def check_given(knowledge: Knowledge, part: str, who: str, whose: str) -> None:
             f"{who} compares {'feature maps' if part == 'feature' else 'embeddings'}, and the {whose}'s knowledge has "
             "none; give Knowledge(features, embedding, logits), not logits alone"
         )
+
+
+def task_loss(logits: Tensor, batch: Batch, smoothing: float = 0.0) -> Tensor:
+    """The cross-entropy with the labels, or, of mixed images, with the shares of their classes; the batch's mean.
+
+    Args:
+        logits: of the images, (n, classes).
+        batch: the images.
+        smoothing: ε, 0 to below 1: the goal is (1 - ε) · the label's + ε / classes.
+    """
+    logits = full(logits)
+    goal = batch.goal.to(logits.dtype) if isinstance(batch, MixedBatch) else batch.label
+    return F.cross_entropy(logits, goal, label_smoothing=smoothing)
 
 
 def full(x: Tensor) -> Tensor:

@@ -6,10 +6,9 @@ from urllib.parse import quote
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from uniads.distiller.balance import Balance
-from uniads.distiller.base import Context, Distiller, full, say
+from uniads.distiller.base import Context, Distiller, say, task_loss
 from uniads.distiller.node import Node
 from uniads.distiller.term import Term
 from uniads.error import UserError
@@ -66,6 +65,10 @@ class Composed(Distiller):
     @property
     def dresses(self) -> bool:
         return any(isinstance(term, Term) and term.dresses for term in self.terms().values())
+
+    @property
+    def needs_batch(self) -> bool:
+        return any(term.needs_batch for term in self.terms().values())
 
     @property
     def over(self) -> bool:
@@ -163,7 +166,7 @@ class Composed(Distiller):
                     "distiller(student, teacher, batch)"
                 )
             terms = {name: weighted[name] / term.weight for name, term in self.terms().items()}
-            balance.measure(F.cross_entropy(full(student.logits), batch.label), terms, student)
+            balance.measure(task_loss(student.logits, batch), terms, student)
         factors = balance.factors() / self._total
         return {name: value * factor for (name, value), factor in zip(weighted.items(), factors, strict=True)}
 

@@ -10,6 +10,7 @@ from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.callbacks import Checkpoint
 
 from uniads.data.base import Data
+from uniads.data.loader import Loader
 from uniads.learner.kept import KeepBest, Kept, Sign, read_kept
 from uniads.learner.learner import Learner
 from uniads.learner.quiet import hush
@@ -80,6 +81,10 @@ def score(
     return {"loss": scores[f"{part}/loss"], "acc1": scores[f"{part}/acc1"]}
 
 
+def _load(learner: Learner, data: Data, settings: TrainerSettings) -> Loader:
+    return data.train(learner.recipe.batch_size, settings.device, learner.recipe.randaugment)
+
+
 def train_quietly(
     learner: Learner,
     data: Data,
@@ -101,7 +106,7 @@ def train_quietly(
     signs = [Sign(kept.facts)] if kept else []
     trainer = build_quiet_trainer(settings, max_epochs=stop_epoch, limit_val_batches=0, callbacks=[*callbacks, *signs])
     start = kept.find(stop_epoch) if kept else None
-    trainer.fit(learner, data.train(learner.recipe.batch_size, settings.device), ckpt_path=start)
+    trainer.fit(learner, _load(learner, data, settings), ckpt_path=start)
     if kept:
         kept.save(trainer)
     trainer.limit_val_batches = 1.0  # the same trainer scores: to make another one takes as long as a short epoch
@@ -136,7 +141,7 @@ def train_visibly(
     trainer = _build_trainer(settings, max_epochs=stop_epoch, logger=logger, callbacks=callbacks)
     trainer.fit(
         learner,
-        data.train(learner.recipe.batch_size, device),
+        _load(learner, data, settings),
         data.val(EVAL_BATCH, device) if data.holdout else None,
         ckpt_path=start,
     )
@@ -145,7 +150,8 @@ def train_visibly(
     judges = [callback for callback in callbacks if isinstance(callback, EstimateStatistics)]
     val = score(learner, data, "val", settings, callbacks=judges)
     found = read_kept(best.file)
-    weights = {k.removeprefix("student."): v for k, v in found["state_dict"].items() if k.startswith("student.")}
+    prefix = f"{learner.judged}."
+    weights = {k.removeprefix(prefix): v for k, v in found["state_dict"].items() if k.startswith(prefix)}
     top = keep.best_model_score
     return Trained(
         learner.means.get("loss"),

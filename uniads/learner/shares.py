@@ -64,6 +64,9 @@ def measure_shares(learner: Learner, batch: Batch) -> dict[str, float]:
     """
     if learner.distiller.over:
         return {}
+    goal = batch.label
+    if learner.mix:
+        batch, goal = learner.mix(batch, learner.current_epoch, 0)
     asked = learner.teacher if learner.distiller.needs_teacher else None
     teacher = asked(batch, learner.current_epoch) if asked else None
     student, distiller = deepcopy((learner.student, learner.distiller))  # together: a distiller may look at the student
@@ -74,7 +77,10 @@ def measure_shares(learner: Learner, batch: Batch) -> dict[str, float]:
         losses: Mapping[str, Tensor] = distiller(known, teacher or known, batch)
         if not losses:
             return {}
-        losses = {TASK: distiller.task * F.cross_entropy(full(known.logits), batch.label), **losses}
+        logits = full(known.logits)
+        goal = goal.to(logits.dtype) if goal.is_floating_point() else goal
+        task = F.cross_entropy(logits, goal, label_smoothing=learner.recipe.label_smoothing)
+        losses = {TASK: distiller.task * task, **losses}
         norms = {name: _measure_norm(loss, student) for name, loss in losses.items()}
     total = sum(norms.values())
     return {name: norm / total if total else 0.0 for name, norm in norms.items()}

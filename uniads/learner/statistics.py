@@ -42,7 +42,7 @@ def estimate_statistics(network: nn.Module, loader: Loader) -> None:
 
 
 class EstimateStatistics(Callback):
-    """Puts a copy of the student in its place while it is validated; see ``estimate_statistics``.
+    """Puts a copy of the judged network in its place while it is validated; see ``estimate_statistics``.
 
     The student itself, its optimizer and the random numbers stay as they are, bit for bit.
 
@@ -52,15 +52,16 @@ class EstimateStatistics(Callback):
 
     def __init__(self, loader: Loader) -> None:
         self.loader = loader
-        self._student: nn.Module | None = None
+        self._judged: nn.Module | None = None
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.sanity_checking:
             return
-        self._student = pl_module.get_submodule("student")
-        judged = deepcopy(self._student)
+        name = str(pl_module.judged)
+        self._judged = pl_module.get_submodule(name)
+        judged = deepcopy(self._judged)
         estimate_statistics(judged, self.loader)
-        pl_module.student = judged.eval()
+        pl_module.set_submodule(name, judged.eval())
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._put_back(pl_module)
@@ -69,5 +70,6 @@ class EstimateStatistics(Callback):
         self._put_back(pl_module)
 
     def _put_back(self, pl_module: LightningModule) -> None:
-        if self._student is not None:
-            pl_module.student, self._student = self._student, None
+        if self._judged is not None:
+            pl_module.set_submodule(str(pl_module.judged), self._judged)
+            self._judged = None

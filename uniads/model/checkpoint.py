@@ -124,8 +124,8 @@ def _own_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _student(weights: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-    """The student among the weights of a LightningModule; all of them where none is called so."""
-    for prefix in ("student.", "model."):
+    """The student, or its average, among the weights of a LightningModule; all where none is called so."""
+    for prefix in ("average.module.", "student.", "model."):
         if found := {n.removeprefix(prefix): value for n, value in weights.items() if n.startswith(prefix)}:
             return found
     return weights

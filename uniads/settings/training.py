@@ -89,6 +89,11 @@ class TrainingSettings:
             raise UserError(f"statistics must be running or estimated, got {self.statistics!r}")
 
     @property
+    def stores(self) -> bool:
+        """Whether the teacher's answers are kept. A batch that is mixed anew in every epoch gets no answer twice."""
+        return self.store.directory is not None and not self.recipe.mixes
+
+    @property
     def chosen_student(self) -> Blueprint[Network]:
         """The network to train.
 

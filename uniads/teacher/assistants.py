@@ -58,7 +58,7 @@ def find_last(
         layout = settings.memory_format
         equip(distiller, student, teacher, images, recipe.batch_size, lambda: build_network(model, images), layout)
         frozen = Frozen(teacher, memory_format=layout)
-        return Learner(student, distiller, recipe, recipe.epochs, images.num_classes, frozen, layout)
+        return Learner(student, distiller, recipe, recipe.epochs, images.num_classes, frozen, layout, images.seed)
 
     key = teaching_key(settings, assistants)
     return load_or_train_network(settings, model, key, data, build_learner, recipe.epochs, watcher)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import asdict
+from dataclasses import MISSING, asdict, fields
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -34,8 +34,10 @@ def data_facts(settings: TrainingSettings, indifferent: Collection[str] = ()) ->
 
 
 def recipe_facts(recipe: Recipe) -> dict[str, Any]:
-    """A recipe with its class."""
-    return {"class": f"{type(recipe).__module__}.{type(recipe).__qualname__}", **asdict(recipe)}
+    """A recipe with its class, and without what it has by default, so that a new key leaves old facts as they are."""
+    plain = {field.name: field.default for field in fields(recipe) if field.default is not MISSING}
+    facts = {name: value for name, value in asdict(recipe).items() if name not in plain or value != plain[name]}
+    return {"class": f"{type(recipe).__module__}.{type(recipe).__qualname__}", **facts}
 
 
 def hash_facts(facts: Mapping[str, Any]) -> str:

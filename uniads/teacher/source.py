@@ -35,7 +35,8 @@ def build_source(
         UserError: ``teacher.compile`` is no setting.
     """
     device, store = settings.trainer.device, settings.store
-    loader = data.train(settings.recipe.batch_size, device)
+    recipe = settings.recipe
+    loader = data.train(recipe.batch_size, device, recipe.randaugment)
     epochs = min(settings.schedule_epochs, data.views or settings.schedule_epochs)
     dtype = answer_dtype(settings)
     flops = 0.0
@@ -43,7 +44,7 @@ def build_source(
         flops = teacher_flops(teacher.network, (data.channels, *data.size)) * len(loader.index) * epochs
     mode = compile_mode("teacher.compile", settings.teacher.compile, device, epochs * len(loader), flops)
     frozen = Frozen(teacher.network, dtype, mode, settings.memory_format)
-    if store.directory is None:
+    if store.directory is None or not settings.stores:
         return frozen
     count = len(knowledge.features)
     needed = needed_taps(distiller, count)
@@ -77,4 +78,6 @@ def batches_key(settings: TrainingSettings, teacher: Teacher) -> str:
     how = [str(answer_dtype(settings)), str(settings.teacher.compile), str(settings.store.dtype)]
     if settings.memory_format != AUTO:
         how.append(settings.memory_format)
+    if settings.recipe.randaugment is not None:
+        how.append(f"randaugment {list(settings.recipe.randaugment)}")
     return sha256("\n".join(parts + how).encode()).hexdigest()[:12]

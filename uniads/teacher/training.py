@@ -126,7 +126,7 @@ def load_or_train(settings: TrainingSettings, data: Data, watcher: TeacherWatche
         student = build_network(model, images)
         return Learner(
             student, Composed(task=1.0), teacher.recipe, teacher.recipe.epochs, images.num_classes,
-            memory_format=settings.memory_format,
+            memory_format=settings.memory_format, seed=images.seed,
         )  # fmt: skip
 
     key = teacher_key(settings)
@@ -230,7 +230,7 @@ def _train(
     finally:
         watcher.finish()
     checkpoint.save(
-        learner.student,
+        learner.get_submodule(learner.judged),
         file,
         config=dict(model.facts),
         num_classes=data.num_classes,

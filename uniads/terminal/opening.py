@@ -66,16 +66,19 @@ def describe_teacher(teacher: Teacher, data: Data, settings: TeacherSettings) ->
 
 
 def describe_answers(settings: TrainingSettings) -> list[str]:
-    """In which precision the teacher answers, if it is not its own.
+    """In which precision the teacher answers, if it is not its own, and why its answers are not kept, if they are not.
 
     Args:
         settings: of the training.
     """
-    dtype = answer_dtype(settings)
-    if dtype == torch.float32:
-        return []
-    name = str(dtype).removeprefix("torch.")
-    return [f"         it answers in {name}, the weights stay as they are; teacher.dtype=float32 keeps all bits"]
+    dtype, lines = answer_dtype(settings), []
+    if dtype != torch.float32:
+        name = str(dtype).removeprefix("torch.")
+        kept = "the weights stay as they are; teacher.dtype=float32 keeps all bits"
+        lines.append(f"         it answers in {name}, {kept}")
+    if settings.recipe.mixes:
+        lines.append("         its answers are not kept: the recipe mixes images anew in every epoch")
+    return lines
 
 
 def is_clearly_below(acc1: float, published: float, images: int) -> bool:

@@ -10,6 +10,7 @@ import torch
 from pytorch_lightning import Callback
 
 from uniads.callback.rejection import RejectedError, RejectHopeless
+from uniads.data.loader import Loader
 from uniads.distiller.context import example
 from uniads.learner.compiling import GRAPHS, can_compile, compile_mode
 from uniads.learner.kept import IDENTITY, Kept
@@ -104,7 +105,7 @@ def _train(settings: TrainingSettings, parts: Parts, shares: MeasureShares) -> T
     rejection = RejectHopeless(parts.data.num_classes, settings.chance)
     rules: list[Callback] = [rejection]
     if settings.statistics == ESTIMATED and parts.data.holdout:
-        rules.append(EstimateStatistics(parts.data.train(settings.recipe.batch_size, settings.trainer.device)))
+        rules.append(EstimateStatistics(_load(settings, parts)))
     shared = (parts.learner, parts.data, settings.trainer, settings.stop_epoch)
     kept = Kept(settings.directory / LAST, describe_student(settings, parts))
     if settings.trial:
@@ -137,8 +138,11 @@ def describe_student(settings: TrainingSettings, parts: Parts) -> dict[str, Any]
 def _compile_student(settings: TrainingSettings, parts: Parts) -> None:
     """Compile the student's steps where that makes the training shorter. Its keys and weights stay as they are.
 
-    On a CPU a compiled WRN-16-2 takes 1.03 times as long as one that is laid out channels last, so auto never does.
+    On a CPU a compiled WRN-16-2 takes 1.03 times as long as one that is laid out channels last, so auto never does. Nor
+    does it for DOT, whose second backward pass a compiled student does not allow.
     """
+    if settings.recipe.optimizer == "dot":
+        return
     steps = settings.schedule_epochs * len(parts.data.train(settings.recipe.batch_size))
     mode = compile_mode("compile", settings.compile, settings.trainer.device, steps, 0.0)
     if mode and can_compile():
@@ -161,21 +165,26 @@ def _export_students(settings: TrainingSettings, parts: Parts, trained: Trained)
     """Write the students of the last and the best epoch, and read the test set, once; returns their accuracies."""
     facts = describe_student(settings, parts) | {"epochs": settings.stop_epoch}
     _estimate_statistics(settings, parts)
-    checkpoint.save(parts.student, settings.directory / "student.pt", epoch="last", **facts)
+    checkpoint.save(parts.judged, settings.directory / "student.pt", epoch="last", **facts)
     last = _test(settings, parts)
     if trained.best is None:
         return last, None
-    parts.student.load_state_dict(trained.best)
+    parts.judged.load_state_dict(trained.best)
     _estimate_statistics(settings, parts)
-    checkpoint.save(parts.student, settings.directory / "student_best.pt", epoch="best", **facts)
+    checkpoint.save(parts.judged, settings.directory / "student_best.pt", epoch="best", **facts)
     return last, _test(settings, parts)
 
 
 def _estimate_statistics(settings: TrainingSettings, parts: Parts) -> None:
     """Give a student that trains no more the statistics that it is judged with."""
     if settings.statistics == ESTIMATED:
-        loader = parts.data.train(settings.recipe.batch_size, settings.trainer.device)
-        estimate_statistics(parts.student, loader)
+        estimate_statistics(parts.judged, _load(settings, parts))
+
+
+def _load(settings: TrainingSettings, parts: Parts) -> Loader:
+    """Batches as they are trained on, but for what is mixed."""
+    recipe = settings.recipe
+    return parts.data.train(recipe.batch_size, settings.trainer.device, recipe.randaugment)
 
 
 def _test(settings: TrainingSettings, parts: Parts) -> float | None:

@@ -54,7 +54,7 @@ def identify_training(settings: TrainingSettings) -> dict[str, Any]:
     if settings.distiller().needs_teacher:
         teacher = teaching_facts(settings, settings.teacher.assistants)
         facts["teacher"] = {**teacher, "dtype": settings.teacher.dtype}
-        if settings.store.directory is not None:
+        if settings.stores:
             facts["teacher_store"] = {"dtype": settings.store.dtype}
     plain: dict[str, Any] = json.loads(json.dumps(facts, sort_keys=True, default=str))
     return plain
@@ -77,7 +77,7 @@ def _find_differences(
         if before == now:
             continue
         parts = (before, now) if isinstance(before, Mapping) and isinstance(now, Mapping) else None
-        if parts and (name == "trainer" or parts[0].keys() == parts[1].keys()):
+        if parts and (name in ("trainer", "recipe") or parts[0].keys() == parts[1].keys()):
             yield from _find_differences(*parts, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", _spell(before), _spell(now)

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import pytorch_lightning as pl
+from torch import nn
 
 from uniads.cache import shared
 from uniads.data.base import Data
@@ -11,7 +12,7 @@ from uniads.distiller.context import equip
 from uniads.error import UserError
 from uniads.learner.compiling import compile_mode
 from uniads.learner.learner import Learner
-from uniads.model.base import Network
+from uniads.model.base import AUTO, Network
 from uniads.settings.training import TrainingSettings
 from uniads.teacher.assistants import teaching_key
 from uniads.teacher.find import find_teacher
@@ -32,6 +33,11 @@ class Parts(NamedTuple):
     distiller: Distiller
     learner: Learner
     teacher: Teacher | None
+
+    @property
+    def judged(self) -> nn.Module:
+        """What is validated and kept: the student, or its running average."""
+        return self.learner.get_submodule(self.learner.judged)
 
 
 def build_parts(settings: TrainingSettings, watcher: TeacherWatcher | None = None) -> Parts:
@@ -57,7 +63,9 @@ def build_parts(settings: TrainingSettings, watcher: TeacherWatcher | None = Non
         distiller, student, network, data, settings.recipe.batch_size, lambda: build_network(model, data), layout
     )
     source = build_source(settings, data, distiller, teacher, context.taught) if teacher else None
-    learner = Learner(student, distiller, settings.recipe, settings.schedule_epochs, data.num_classes, source, layout)
+    learner = Learner(
+        student, distiller, settings.recipe, settings.schedule_epochs, data.num_classes, source, layout, data.seed
+    )
     return Parts(data, student, distiller, learner, teacher)
 
 
@@ -83,8 +91,14 @@ def _check_compiling(settings: TrainingSettings) -> None:
     """Refuse what can't be compiled before a teacher is trained.
 
     Raises:
-        UserError: a setting is no way to compile on this device, or graphs would spoil accumulated gradients.
+        UserError: a setting is no way to compile on this device, graphs would spoil accumulated gradients, or the
+            optimizer needs a student that is not compiled.
     """
+    if settings.recipe.optimizer == "dot" and settings.compile not in (AUTO, False):
+        raise UserError(
+            f"compile must be auto or false with recipe.optimizer=dot, got {settings.compile!r}: DOT goes backward "
+            "through the student twice, which a compiled one does not allow"
+        )
     batches = settings.trainer.facts.get("accumulate_grad_batches") or 1
     if settings.compile == "graphs" and batches > 1:
         raise UserError(

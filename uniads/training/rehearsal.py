@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import torch
 
 from uniads.error import UserError
+from uniads.learner.limit import check_mixing, check_trainer
 from uniads.learner.loop import build_quiet_trainer
 from uniads.settings.training import TrainingSettings
 
@@ -22,17 +23,24 @@ def rehearse(settings: TrainingSettings, shape: Mapping[str, int]) -> None:
     rehearse_candidate(settings, shape)
     for callback in settings.callbacks:
         callback()
-    build_quiet_trainer(settings.trainer, max_epochs=1)
+    trainer = build_quiet_trainer(settings.trainer, max_epochs=1)
+    check_trainer(settings.recipe, trainer)
+    if settings.distiller().needs_teacher:
+        check_trainer(settings.teacher.recipe, trainer, "teacher.recipe")
 
 
 def rehearse_candidate(settings: TrainingSettings, shape: Mapping[str, int]) -> None:
     """Make the loss and the networks without their weights.
 
     Raises:
-        UserError: a network can't be built, or an assistant is given to a distiller that asks no teacher.
+        UserError: a network can't be built, an assistant is given to a distiller that asks no teacher, or a distiller
+            can't learn from mixed images.
     """
     distiller = settings.distiller()
+    check_mixing(settings.recipe, distiller)
     assistants = settings.teacher.assistants
+    if assistants:
+        check_mixing(settings.teacher.recipe, settings.teacher.distiller(), "teacher.recipe")
     if assistants and not distiller.needs_teacher:
         raise UserError("this distiller asks no teacher, so nobody needs an assistant; remove +assistant")
     with torch.device("meta"):

@@ -143,7 +143,7 @@ def _time_steps(settings: TrainingSettings, data: Data, learner: Learner) -> flo
     trainer = build_quiet_trainer(
         settings.trainer, max_epochs=1, limit_train_batches=min(STEPS, steps), limit_val_batches=0, callbacks=[watch]
     )
-    trainer.fit(learner, data.train(learner.recipe.batch_size, settings.trainer.device))
+    trainer.fit(learner, data.train(learner.recipe.batch_size, settings.trainer.device, learner.recipe.randaugment))
     whole = count_steps(settings, data) * settings.recipe.batch_size / learner.recipe.batch_size
     return median(watch.steps[1:] or watch.steps) * whole
 
