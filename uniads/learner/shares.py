@@ -7,9 +7,8 @@ from typing import Any
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
-from torch.nn import functional as F
 
-from uniads.distiller.base import full
+from uniads.distiller.base import task_loss
 from uniads.knowledge import Batch, read_knowledge
 from uniads.learner.learner import Learner
 from uniads.model.base import lay_out, place
@@ -64,9 +63,8 @@ def measure_shares(learner: Learner, batch: Batch) -> dict[str, float]:
     """
     if learner.distiller.over:
         return {}
-    goal = batch.label
     if learner.mix:
-        batch, goal = learner.mix(batch, learner.current_epoch, 0)
+        batch = learner.mix(batch, learner.current_epoch, 0)
     asked = learner.teacher if learner.distiller.needs_teacher else None
     teacher = asked(batch, learner.current_epoch) if asked else None
     student, distiller = deepcopy((learner.student, learner.distiller))  # together: a distiller may look at the student
@@ -77,9 +75,7 @@ def measure_shares(learner: Learner, batch: Batch) -> dict[str, float]:
         losses: Mapping[str, Tensor] = distiller(known, teacher or known, batch)
         if not losses:
             return {}
-        logits = full(known.logits)
-        goal = goal.to(logits.dtype) if goal.is_floating_point() else goal
-        task = F.cross_entropy(logits, goal, label_smoothing=learner.recipe.label_smoothing)
+        task = task_loss(known.logits, batch, learner.recipe.label_smoothing)
         losses = {TASK: distiller.task * task, **losses}
         norms = {name: _measure_norm(loss, student) for name, loss in losses.items()}
     total = sum(norms.values())
