@@ -160,6 +160,9 @@ def test_a_search_counts_a_student_as_its_distiller_dresses_it() -> None:
     assert counts == [bare, bare + CONNECTOR]
     assert found.students.estimate({"distiller": "simkd"}) == bare + CONNECTOR
     assert found.students.count({}) == bare
+    taught = search_space("+pair=resnet56-resnet20", START, "+assistant=wrn_16_2", shape=shape)
+    wide = 64 * 64 + 9 * 64 * 64 + 64 * 128 + 2 * (64 + 64 + 128) + 128 * 10 + 10
+    assert taught.students.count({"distiller": "simkd"}) == bare - (64 * 10 + 10) + wide
 
 
 def test_a_cap_holds_for_the_dressed_student_and_the_start_is_the_next_smaller() -> None:

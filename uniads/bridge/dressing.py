@@ -27,7 +27,7 @@ class Dressing:
         base: option of the distiller that a point has which names none.
         own: that distiller.
         distillers: composes another one, by its option; asked once for each.
-        teacher: who teaches; None where no teacher is chosen.
+        teacher: who teaches, the last assistant where there are any; None where no teacher is chosen.
         image: shape of an image, (channels, height, width).
     """
 

@@ -73,7 +73,8 @@ def build_dressing(settings: SearchSettings, image: Sequence[int]) -> Dressing:
         image: shape of an image, (channels, height, width).
     """
     space, training = settings.space, settings.training
-    return Dressing(space.base_distiller, training.distiller, space.distillers, training.teacher.model, image)
+    teacher = (training.teacher.model, *training.teacher.assistants)[-1]
+    return Dressing(space.base_distiller, training.distiller, space.distillers, teacher, image)
 
 
 def _find_held(held: Sequence[str], dimensions: Mapping[str, Sequence[Value]]) -> list[str]:
