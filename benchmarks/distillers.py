@@ -17,11 +17,13 @@ from benchmarks.naive import Step
 from benchmarks.networks import CLASSES, Networks, add_arguments, learner_step, networks
 from benchmarks.step import TURNS, measure
 from uniads.distiller.base import Distiller
-from uniads.distiller.context import context_for
+from uniads.distiller.context import context_for, example
 from uniads.learner.frozen import Frozen
-from uniads.model.base import count_params
+from uniads.model.base import Network, count_params
 
 IMAGES = 50_000
+NOT_PUBLISHED = ("plain", "searched", "balanced", "modern")
+METHODS = tuple(name for name in uniads.options("distiller") if name not in NOT_PUBLISHED)
 
 
 def steps(arguments: Namespace, made: Networks) -> tuple[dict[str, Step], dict[str, int]]:
@@ -32,11 +34,14 @@ def steps(arguments: Namespace, made: Networks) -> tuple[dict[str, Step], dict[s
     extra: dict[str, int] = {}
     for name in ["plain", *arguments.distillers.split(",")]:
         distiller: Distiller = uniads.build("distiller", name)
-        student = made.own()
+        own = made.own()
+        size = count_params(own)
+        student = distiller.dress(own, made.teacher, example(made.data))
+        assert isinstance(student, Network)
         told = context_for(student, made.teacher, made.data, arguments.batch, made.own)
         distiller.adapt(replace(told, index_size=IMAGES, label=label))
         rows[name] = learner_step(student, frozen if distiller.needs_teacher else None, distiller, made.recipe)
-        extra[name] = count_params(distiller)
+        extra[name] = count_params(distiller) + count_params(student) - size
     return rows, extra
 
 
@@ -44,7 +49,7 @@ def main() -> None:
     """Measure, print, write."""
     parser = reporting.parser(__doc__, repeats=9, threads=2)
     add_arguments(parser)
-    parser.add_argument("--distillers", default="kd,fitnet,at,sp,cc,rkd,crd,dist,srrl,semckd")
+    parser.add_argument("--distillers", default=",".join(METHODS))
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     made = networks(arguments, TURNS * arguments.batch)
