@@ -50,3 +50,16 @@ def test_a_module_is_a_term_under_its_own_name() -> None:
     assert describe_distiller(distiller).terms == (
         TermFormula("crd", type(module).__name__, (), "", module.weight, 1.0),
     )
+
+
+def test_a_term_says_temperatures_images_and_course() -> None:
+    more = {"tau_teacher": 5, "sample_weight": "confidence", "ramp": 0.5}
+    (term,) = describe_distiller(build("distiller", "kd", logits=more)).terms
+    assert (term.tau, term.tau_teacher, term.counted, term.course) == (
+        4,
+        5,
+        "confidence",
+        "rising for 0.5 of the epochs",
+    )
+    (term,) = describe_distiller(build("distiller", "kd")).terms
+    assert (term.tau_teacher, term.counted, term.course) == (None, "", "")

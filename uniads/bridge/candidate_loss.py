@@ -10,6 +10,7 @@ from uniads.bridge.loss_formula import LossFormula, TermFormula
 from uniads.bridge.trust import check_overrides
 from uniads.distiller.base import Distiller
 from uniads.distiller.composed import Composed
+from uniads.distiller.legal import ONE
 from uniads.distiller.node import Node
 from uniads.distiller.term import Term
 from uniads.error import UserError
@@ -58,4 +59,9 @@ def _describe_term(name: str, term: Node | Term) -> TermFormula:
     if isinstance(term, Term):
         return TermFormula(name, type(term).__name__, (), "", term.weight, 1.0)
     transforms = tuple(type(transform).__name__ for transform in term.transform)
-    return TermFormula(name, term.source, transforms, type(term.distance).__name__, term.weight, term.tau)
+    return TermFormula(
+        name, term.source, transforms, type(term.distance).__name__, term.weight, term.tau,
+        tau_teacher=None if term.tau_teacher == term.tau else term.tau_teacher,
+        counted="" if term.sample_weight == ONE else term.sample_weight,
+        course=term.course.describe().strip(" ()"),
+    )  # fmt: skip

@@ -9,11 +9,14 @@ class TermFormula:
 
     Attributes:
         name: of the term.
-        source: feature, embedding or logits; the class of a module.
+        source: the kind of knowledge of a node; the class of a module.
         transforms: classes of its transforms, identities left out; none of a module.
         distance: class of its distance; empty for a module.
         weight: of the term.
         tau: its temperature; 1 for a module.
+        tau_teacher: the teacher's temperature where it is another one.
+        counted: by what each image counts; empty where all count the same.
+        course: how the weight changes during the training; empty where it does not.
     """
 
     name: str
@@ -22,6 +25,9 @@ class TermFormula:
     distance: str
     weight: float
     tau: float
+    tau_teacher: float | None = None
+    counted: str = ""
+    course: str = ""
 
 
 @dataclass(frozen=True)

@@ -53,14 +53,22 @@ def _draw_term(axes: Axes, term: TermFormula, y: float, right: float, top: float
     _draw_arrow(axes, (BOX / 2, 0), (x - BOX / 2, y), BLUE)
     texts = [term.source]
     if term.distance:
-        texts += [*(term.transforms or ("as it is",)), f"{term.distance}\nof both / {term.tau:g}"]
+        texts += [*(term.transforms or ("as it is",)), f"{term.distance}\n{_say_taus(term)}"]
     for position, text in enumerate(texts):
         _draw_box(axes, x, y, text, LIGHT)
         end = x + BOX + GAP if position + 1 < len(texts) else right
         _draw_arrow(axes, (x + BOX / 2, y), (end - BOX / 2, y), GREY)
         x += BOX + GAP
     scale = f"{term.weight:g} · {term.tau:g}²" if term.distance else f"{term.weight:g}"
-    _draw_box(axes, right, y, f"{scale}\n× {term.name}", RED)
+    changes = [part.split()[0] for part in term.course.split(", ") if part]  # such as rising
+    lines = [scale, f"× {term.name}", *filter(None, [term.counted, ", ".join(changes)])]
+    _draw_box(axes, right, y, "\n".join(lines), RED, height=0.5 + 0.1 * (len(lines) - 2))
+
+
+def _say_taus(term: TermFormula) -> str:
+    if term.tau_teacher is None:
+        return f"of both / {term.tau:g}"
+    return f"of s / {term.tau:g}, t / {term.tau_teacher:g}"
 
 
 def _draw_box(axes: Axes, x: float, y: float, text: str, color: str, width: float = BOX, height: float = 0.5) -> None:
