@@ -196,7 +196,7 @@ def test_identities_cost_nothing_and_are_not_counted_as_steps() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"source": "hint"}, "source must be one of feature, embedding, logits, got 'hint'"),
+        ({"source": "hint"}, "source must be one of feature, embedding, logits, cam, regions, got 'hint'"),
         ({"tau": 0}, "tau must be above 0 and finite, got 0"),
         ({"tau": -1.0}, "tau must be above 0 and finite"),
         ({"tau": float("inf")}, "tau must be above 0 and finite"),

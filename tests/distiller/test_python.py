@@ -15,10 +15,12 @@ from uniads.distiller.term import Term
 from uniads.error import UnknownNameError, UserError
 from uniads.knowledge import Batch, Knowledge
 
-LOGITS = ("kd", "eskd", "dist", "dist_imagenet", "plain")
+LOGITS = ("kd", "eskd", "dist", "dist_imagenet", "plain", "kd_ls", "ttm", "wttm")
 """Distillers that look at logits alone."""
 LABELLED = ("nkd", "rld", "ctkd")
 """Modules that adapt to logits alone, and may ask for the labels, too."""
+LABELLED_NODES = ("dkd", "dkd_ls")
+"""Nodes that look at logits and labels."""
 
 
 def drawn(*shape: int, seed: int = 0) -> Tensor:
@@ -53,15 +55,29 @@ def test_kd_of_two_tensors_is_hintons_loss() -> None:
     torch.testing.assert_close(build("distiller", "kd", **{"logits.tau": 8})(student, teacher)["logits"], wanted)
 
 
-@pytest.mark.parametrize("name", [name for name in options("distiller") if name not in (*LOGITS, *LABELLED)])
+@pytest.mark.parametrize(
+    "name", [name for name in options("distiller") if name not in (*LOGITS, *LABELLED, *LABELLED_NODES)]
+)
 def test_what_logits_alone_do_not_say_is_named(name: str) -> None:
     distiller = build("distiller", name)
     logits = drawn(4, 10), drawn(4, 10, seed=1)
     for call in (distiller, distiller.adapt):
         with pytest.raises(
-            UserError, match=r"logits alone|call adapt|needs the context's|compares maps|no feature map"
+            UserError,
+            match=r"logits alone|call adapt|needs the context's|compares maps|no feature map|there is no batch",
         ):
             call(*logits)
+
+
+@pytest.mark.parametrize("name", LABELLED_NODES)
+def test_nodes_that_look_at_labels_need_no_more_than_a_batch(name: str) -> None:
+    student, teacher = drawn(4, 10).requires_grad_(), drawn(4, 10, seed=1)
+    distiller = build("distiller", name)
+    with pytest.raises(UserError, match="looks at the labels, and there is no batch"):
+        distiller(student, teacher)
+    terms = distiller(student, teacher, (torch.zeros(4, 1, 2, 2), torch.arange(4)))
+    torch.stack([*terms.values()]).sum().backward()
+    assert student.grad is not None
 
 
 @pytest.mark.parametrize("name", LABELLED)

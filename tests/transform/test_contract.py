@@ -63,7 +63,7 @@ def test_vectors_count_as_maps_of_one_position() -> None:
 @every_option
 def test_the_yaml_file_names_every_argument_with_the_default_of_the_class(option: str) -> None:
     # So that the command line can override each one, and Python and Hydra build the same thing.
-    named = OmegaConf.to_container(OmegaConf.load(conf_dir() / "transform" / f"{option}.yaml"))
+    named = OmegaConf.to_container(OmegaConf.load(conf_dir() / "transform" / f"{option}.yaml"), resolve=True)
     assert isinstance(named, dict)
     assert named.pop("_target_").startswith("uniads.transform.")
     arguments = inspect.signature(type(transform(option))).parameters.values()

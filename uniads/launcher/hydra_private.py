@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, final
 
 from hydra._internal.callbacks import Callbacks
 from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
+from hydra.core.default_element import ConfigDefault
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.utils import JobReturn
@@ -61,8 +62,8 @@ class Composition(ConfigLoaderImpl):
     """Composes the configurations of many jobs that differ in a few options and values.
 
     The options that jobs share are composed once. An option that is picked at a place stands there as it is in its
-    file, if no other file writes to this place, and it brings no options of its own: then it is set in without
-    composing. Values are applied as Hydra applies them. Whatever does not fit is left to Hydra, so that every
+    file, if no other file writes to this place, and it brings no options of its own but a part that it begins with
+    (``part/plain@_here_``): then it is set in without composing. Values are applied as Hydra applies them. Whatever does not fit is left to Hydra, so that every
     configuration, and every error, is Hydra's own. Files are read once a process.
     """
 
@@ -129,6 +130,7 @@ class Composition(ConfigLoaderImpl):
         group, place = pick.key_or_group, str(pick.package)
         here = [file for file, package, _ in frame.files if package == place and file.rpartition("/")[0] == group]
         writers = [file for file, _, whole in frame.files if OmegaConf.select(whole, place) is not None]
+        writers = [file for file in writers if file not in self._parts(here)]
         known = pick.get_key_element() in frame.cfg.hydra.runtime.choices
         if not known or len(here) != 1 or writers != here or not isinstance(pick.value(), str):
             return None
@@ -141,10 +143,26 @@ class Composition(ConfigLoaderImpl):
 
         def read() -> Any:
             found = self.repository.load_config(path)
-            alone = found is not None and not found.defaults_list and not found.header.get("package")
-            return found.config if found is not None and alone and OmegaConf.is_dict(found.config) else None
+            if found is None or found.header.get("package") or not OmegaConf.is_dict(found.config):
+                return None
+            parts = self._parts([path])
+            if len(parts) < sum(not each.is_self() for each in found.defaults_list):
+                return None
+            held = [self._file(part) for part in parts]
+            return None if None in held else OmegaConf.unsafe_merge(*held, found.config)
 
         return shared.get("option", key, read, size=1024)
+
+    def _parts(self, files: list[str]) -> list[str]:
+        """The files that these begin with, in one place with them and before what they say themselves."""
+        parts = []
+        for file in files:
+            found = self.repository.load_config(file)
+            *before, last = found.defaults_list or [None] if found else [None]
+            if last is not None and last.is_self():
+                here = [each for each in before if isinstance(each, ConfigDefault) and each.package == ""]
+                parts += [f"{file.rpartition('/')[0]}/{each.path}" for each in here]
+        return parts
 
 
 def build_callbacks(config: DictConfig) -> Callbacks:
