@@ -63,8 +63,9 @@ class Composition(ConfigLoaderImpl):
 
     The options that jobs share are composed once. An option that is picked at a place stands there as it is in its
     file, if no other file writes to this place, and it brings no options of its own but a part that it begins with
-    (``part/plain@_here_``): then it is set in without composing. Values are applied as Hydra applies them. Whatever does not fit is left to Hydra, so that every
-    configuration, and every error, is Hydra's own. Files are read once a process.
+    (``part/plain@_here_``): then it is set in without composing. Values are applied as Hydra applies them. Whatever
+    does not fit is left to Hydra, so that every configuration, and every error, is Hydra's own. Files are read once a
+    process.
     """
 
     def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
@@ -146,7 +147,7 @@ class Composition(ConfigLoaderImpl):
             if found is None or found.header.get("package") or not OmegaConf.is_dict(found.config):
                 return None
             parts = self._parts([path])
-            if len(parts) < sum(not each.is_self() for each in found.defaults_list):
+            if len(parts) < sum(not each.is_self() for each in found.defaults_list or []):
                 return None
             held = [self._file(part) for part in parts]
             return None if None in held else OmegaConf.unsafe_merge(*held, found.config)
@@ -158,9 +159,9 @@ class Composition(ConfigLoaderImpl):
         parts = []
         for file in files:
             found = self.repository.load_config(file)
-            *before, last = found.defaults_list or [None] if found else [None]
-            if last is not None and last.is_self():
-                here = [each for each in before if isinstance(each, ConfigDefault) and each.package == ""]
+            listed = (found.defaults_list if found else None) or []
+            if listed and listed[-1].is_self():
+                here = [each for each in listed[:-1] if isinstance(each, ConfigDefault) and each.package == ""]
                 parts += [f"{file.rpartition('/')[0]}/{each.path}" for each in here]
         return parts
 
