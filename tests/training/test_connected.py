@@ -197,7 +197,7 @@ def test_a_search_that_begins_with_simkd_runs_and_weighs_the_connector(
     ended = Commands(monkeypatch, capsys)(
         search.main, *SMALL, "recipe.epochs=1", "teacher.recipe.epochs=1", "search=tiny", "space=architecture", START,
         "search.candidates=2", "search.offspring=2", "search.rungs=[1]", "search.quotas=[2]", "launcher=basic",
-        "final=false", "chance=null", f"paths.teacher_dir={tmp_path / 'teachers'}", f"hydra.run.dir={run}",
+        "final=false", f"paths.teacher_dir={tmp_path / 'teachers'}", f"hydra.run.dir={run}",
     )  # fmt: skip
     assert ended.code == 0, ended.error
     _, trials = read(run / "ledger.jsonl")
@@ -215,3 +215,12 @@ def test_the_plan_of_a_training_times_the_dressed_student(tmp_path: Path, teache
     cost = time_student(settings, load_data(settings))
     plain = time_student(small(tmp_path / "other", teachers, "distiller=kd"), load_data(settings))
     assert cost.checkpoint_bytes > plain.checkpoint_bytes
+
+
+@pytest.mark.parametrize(("distiller", "stopped"), [("kd", True), ("simkd", False)])
+def test_a_student_that_learns_from_no_labels_is_not_stopped_at_chance_level(
+    distiller: str, stopped: bool, tmp_path: Path, teachers: str
+) -> None:
+    """A bound that every student is above."""
+    outcome = fit(small(tmp_path / "run", teachers, f"distiller={distiller}", "recipe.epochs=1", "chance=0.001"))
+    assert (outcome.rejected is not None) == stopped

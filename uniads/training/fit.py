@@ -102,7 +102,9 @@ def _train(settings: TrainingSettings, parts: Parts, shares: MeasureShares) -> T
     Raises:
         RejectedError: the training was stopped as hopeless.
     """
-    rejection = RejectHopeless(parts.data.num_classes, settings.chance)
+    # A student that does not learn from the labels, as SimKD's, may be far above chance level and well all the same.
+    chance = settings.chance if parts.distiller.task > 0 else None
+    rejection = RejectHopeless(parts.data.num_classes, chance)
     rules: list[Callback] = [rejection]
     if settings.statistics == ESTIMATED and parts.data.holdout:
         rules.append(EstimateStatistics(_load(settings, parts)))
