@@ -10,6 +10,10 @@ from torch.utils.data import DataLoader, TensorDataset
 from tests.journey import LIGHTNING, search_space, small
 from tests.learner.test_loop import same, trained
 from uniads import build
+from uniads.distiller.composed import Composed
+from uniads.distiller.context import equip
+from uniads.distiller.mlkd import MLKD as Term
+from uniads.distiller.semckd import SemCKD
 from uniads.error import UserError
 from uniads.learner.learner import Learner
 from uniads.learner.loop import load_training
@@ -99,19 +103,28 @@ def test_the_teacher_is_asked_anew_and_that_is_said(tmp_path: Path, teachers: st
     assert lines == ["         its answers are not kept: the distiller looks at two views of each image"]
 
 
-def test_a_visible_training_with_estimated_statistics_a_plan_and_other_terms(tmp_path: Path, teachers: str) -> None:
+def test_a_visible_training_and_its_plan_show_both_views_to_another_term_too(tmp_path: Path, teachers: str) -> None:
     settings = small(
-        tmp_path / "run", teachers, "distiller=semckd", "+also=kd", "statistics=estimated", "recipe.epochs=1",
-        "recipe.milestones=[]", "chance=null", "logger=none",
+        tmp_path / "run", teachers, *MLKD, "+also=kd", "statistics=estimated", "recipe.epochs=1",
+        "recipe.milestones=[]", "logger=none",
     )  # fmt: skip
-    both = small(tmp_path / "two", teachers, *MLKD, "statistics=estimated", "recipe.epochs=1", "recipe.milestones=[]",
-                 "+also=kd", "logger=none")  # fmt: skip
-    assert settings.distiller().views == 1
-    outcome = fit(both)
-    assert outcome.shares is not None
-    assert outcome.shares.keys() == {"task", "mlkd", "kd"}
-    parts = build_parts(both)
-    assert time_student(both, parts.data).teacher_seconds > 0
+    assert fit(settings).shares.keys() == {"task", "mlkd", "kd"}
+    assert time_student(settings, build_parts(settings).data).teacher_seconds > 0
+
+
+def test_a_term_that_has_to_know_the_size_of_a_batch_is_told_that_of_both_views() -> None:
+    student, teacher = (build("model", "resnet8", num_classes=10, in_channels=1) for _ in range(2))
+    for strong, width in (((2, 10), 16), (None, 8)):
+        semckd = SemCKD()
+        equip(
+            Composed(mlkd=Term(strong=strong), semckd=semckd),
+            student,
+            teacher,
+            build("data", "digits"),
+            8,
+            lambda: student,
+        )
+        assert semckd.width == width
 
 
 def test_one_view_may_be_asked_for(tmp_path: Path, teachers: str) -> None:
