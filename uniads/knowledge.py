@@ -37,6 +37,22 @@ class Batch(NamedTuple):
     label: Int[Tensor, " n"]
     index: Int[Tensor, " n"]  # type: ignore[assignment]  # hides tuple.index, which nobody needs
 
+    @property
+    def views(self) -> int:
+        """How often each image is in it."""
+        return 1
+
+
+class PairedBatch(Batch):
+    """A batch of two views of each of n / 2 images: first the first views of all, then, in the same order, the second.
+
+    Labels and positions come twice. Whoever knows nothing of views sees n images.
+    """
+
+    @property
+    def views(self) -> int:
+        return 2
+
 
 class MixedBatch(Batch):
     """A batch of mixed images; label and index are those of its images before they were mixed.

@@ -16,6 +16,7 @@ from uniads.distance.kl import KL
 from uniads.distance.l1 import L1
 from uniads.distance.l2 import L2
 from uniads.distance.pearson import Pearson
+from uniads.distance.row_l2 import RowL2
 from uniads.distance.smooth_l1 import SmoothL1
 
 Vector = list[float]
@@ -205,3 +206,9 @@ def test_euclid_is_the_mean_length_of_the_difference() -> None:
     student = tensor([0.0, 0.0], [1.0, 1.0]).view(2, 2)
     teacher = tensor([3.0, 4.0], [1.0, 2.0]).view(2, 2)
     assert Euclid()(student, teacher).item() == exactly((5 + 1) / 2)
+
+
+def test_row_l2_is_l2_times_the_length_of_a_row(student: Tensor, teacher: Tensor) -> None:
+    total = sum((a - b) ** 2 for a, b in zip(student.flatten().tolist(), teacher.flatten().tolist(), strict=True))
+    assert RowL2()(student, teacher).item() == exactly(total / (3 * 4 * 2))
+    assert RowL2()(student, teacher).item() == exactly(5 * L2()(student, teacher).item())

@@ -14,7 +14,7 @@ from uniads.knowledge import Batch, Knowledge
 from uniads.model.base import Network
 
 ADAPTED = ("fitnet", "at", "crd", "srrl", "semckd", "cc", "dml", "one", "nkd", "rld", "ctkd", "wkd_l", "ofa", "review",
-           "nst", "wkd_f", "vkd", "cat_kd", "sdd_kd", "sdd_dkd", "simkd")  # fmt: skip
+           "nst", "wkd_f", "vkd", "cat_kd", "sdd_kd", "sdd_dkd", "simkd", "ickd", "mlkd")  # fmt: skip
 """Distillers with a module of their own, even for equal shapes."""
 ALONE = ("kd", "sp", "rkd", "dist", "dist_imagenet", "eskd", "searched", "balanced", "plain", "kd_ls",
          "dkd", "dkd_ls", "ttm", "wttm", "pkt", "modern")  # fmt: skip

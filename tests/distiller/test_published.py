@@ -19,7 +19,7 @@ from uniads.model.base import Network
 TABLE_3 = ("kd", "fitnet", "at", "sp", "cc", "rkd", "crd", "dist", "srrl", "semckd")
 CLASSES, SIZE = 10, 16
 SMALL = {"num_classes": CLASSES, "in_channels": 1}
-SINCE = ("kd_ls", "dkd", "dkd_ls", "ttm", "wttm", "wkd_f", "pkt", "nst", "vkd", "ofa", "review")
+SINCE = ("kd_ls", "dkd", "dkd_ls", "ttm", "wttm", "wkd_f", "pkt", "nst", "vkd", "ofa", "review", "ickd", "mlkd")
 every = pytest.mark.parametrize("name", [*TABLE_3, "dist_imagenet", *SINCE])
 
 

@@ -17,7 +17,7 @@ from uniads.knowledge import Batch, Knowledge
 
 LOGITS = ("kd", "eskd", "dist", "dist_imagenet", "plain", "kd_ls", "ttm", "wttm")
 """Distillers that look at logits alone."""
-LABELLED = ("nkd", "rld", "ctkd")
+LABELLED = ("nkd", "rld", "ctkd", "mlkd")
 """Modules that adapt to logits alone, and may ask for the labels, too."""
 LABELLED_NODES = ("dkd", "dkd_ls")
 """Nodes that look at logits and labels."""

@@ -24,16 +24,16 @@ def plan_search(setup: Setup) -> list[str]:
     )
     epochs, top, jobs = settings.cost, settings.schedule.rungs[-1].epochs, setup.launch.jobs
     work = f"{settings.candidates} candidates, {epochs:,} epochs at most, {jobs} trained at a time"
-    mixes = training.recipe.mixes
-    # What the teacher says of an epoch is computed once for all candidates, unless its images are mixed.
-    answers = epochs * teacher_seconds / jobs if mixes else top * teacher_seconds
+    live = training.unstored is not None
+    # What the teacher says of an epoch is computed once for all candidates, unless it can't be kept.
+    answers = epochs * teacher_seconds / jobs if live else top * teacher_seconds
     search = Step("search", work, epochs * seconds / jobs + answers)
     steps = [*plan_teacher(training, setup.data), search]
     if settings.final:
         full = training.schedule_epochs
         work = f"{full} epochs of the best candidate on all training images"
         steps.append(Step("final", work, full * (seconds + teacher_seconds)))
-    store = 0.0 if mixes else min(top * teacher_bytes, training.store.max_gb * 1e9)
+    store = 0.0 if live else min(top * teacher_bytes, training.store.max_gb * 1e9)
     return describe_plan(steps, store + settings.candidates * checkpoint_bytes, str(settings.directory))
 
 

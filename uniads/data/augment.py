@@ -28,12 +28,12 @@ class Augment:
     padding: int
     flip: bool
 
-    def draw(self, n: int, seed: int, epoch: int) -> tuple[Int[Tensor, "n 2"], Bool[Tensor, " n"]]:
+    def draw(self, n: int, seed: int, epoch: int, use: str = "view") -> tuple[Int[Tensor, "n 2"], Bool[Tensor, " n"]]:
         """Crop offsets and flips of all n images of a training set in one epoch: row i belongs to image i.
 
-        So an image's view depends on (seed, epoch, index) and on nothing else.
+        So an image's view depends on (seed, epoch, index) and on nothing else; another use has a view of its own.
         """
-        generator = epoch_generator(seed, epoch, "view")
+        generator = epoch_generator(seed, epoch, use)
         offset = torch.randint(0, 2 * self.padding + 1, (n, 2), generator=generator)
         flip = torch.rand(n, generator=generator) < 0.5
         return offset, flip & self.flip

@@ -230,7 +230,11 @@ class Data(ABC):
 
     @final
     def train(
-        self, batch_size: int, device: torch.device | str = "cpu", randaugment: Sequence[int] | None = None
+        self,
+        batch_size: int,
+        device: torch.device | str = "cpu",
+        randaugment: Sequence[int] | None = None,
+        second_view: Sequence[int] | None = None,
     ) -> Loader:
         """Shuffled, augmented batches of the images to train on.
 
@@ -238,12 +242,15 @@ class Data(ABC):
             batch_size: images a batch.
             device: where they are wanted.
             randaugment: operations and magnitude of ``RandAugment``, which comes after all else; None for none.
+            second_view: likewise, of a second view of each image, see ``Loader.add_second_view``; None for one view.
         """
         train, val = self._split
         index = train if self.holdout else torch.cat([train, val]).sort().values
         loader = self.loader(True, self._some(index), batch_size, device, augmented=True)
         if randaugment is not None:
             loader.add_randaugment(*randaugment)
+        if second_view is not None:
+            loader.add_second_view(*second_view)
         return loader
 
     @final

@@ -1,6 +1,6 @@
 """Batches out of memory, without a Python step per image."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -9,10 +9,12 @@ from torch import Tensor
 
 from uniads.data.augment import Augment, epoch_generator
 from uniads.error import UserError
-from uniads.knowledge import Batch
+from uniads.knowledge import Batch, PairedBatch
 
 if TYPE_CHECKING:
     from uniads.data.randaugment import RandAugment
+
+SECOND = "the distiller's second view"
 
 
 class Loader:
@@ -54,6 +56,7 @@ class Loader:
         self.batch_size, self.augment, self.seed, self.views = batch_size, augment, seed, views
         self.epoch = 0
         self.randaugment: RandAugment | None = None
+        self.second: RandAugment | None = None
         scale = 255 * torch.tensor(std, device=pixels.device)
         self._scale = (1 / scale).view(-1, 1, 1)
         self._shift = (-255 * torch.tensor(mean, device=pixels.device) / scale).view(-1, 1, 1)
@@ -64,14 +67,27 @@ class Loader:
         Raises:
             UserError: the loader has no way to, or images are neither grey nor in RGB.
         """
+        self.randaugment = self._build_randaugment("recipe.randaugment", "add_randaugment", operations, magnitude)
+
+    def add_second_view(self, operations: int, magnitude: int) -> None:
+        """Give each batch as a ``PairedBatch``, with a second view of each of its images.
+
+        The first view is the one that there would be alone, to the bit. The second is cropped, flipped and changed by
+        so many operations of ``RandAugment`` as draws of its own say, and not as the recipe does.
+
+        Raises:
+            UserError: the loader has no way to, or images are neither grey nor in RGB.
+        """
+        self.second = self._build_randaugment(SECOND, "add_second_view", operations, magnitude)
+
+    def _build_randaugment(self, name: str, method: str, operations: int, magnitude: int) -> "RandAugment":
         if self.augment is None or type(self).__iter__ is not Loader.__iter__:
             raise UserError(
-                f"recipe.randaugment must be null with {type(self).__name__}, which has batches of its own; override "
-                "its add_randaugment"
+                f"{name} must be null with {type(self).__name__}, which has batches of its own; override its {method}"
             )
         from uniads.data.randaugment import RandAugment  # torchvision takes a while to import
 
-        self.randaugment = RandAugment(operations, magnitude, self.pixels.shape[1])
+        return RandAugment(operations, magnitude, self.pixels.shape[1], name)
 
     def __len__(self) -> int:
         return max(1, len(self.index) // self.batch_size + (len(self.index) % self.batch_size > 1))
@@ -101,14 +117,30 @@ class Loader:
                 yield Batch(self._normal(self.pixels[index]), self.label[index], index)
             return
         order = torch.randperm(len(self.index), generator=epoch_generator(self.seed, self.epoch, "order"))
-        offset, flip = (x.to(device) for x in self.augment.draw(len(self.pixels), self.seed, self.view(self.epoch)))
-        added = self.randaugment
-        drawn = added.draw(len(self.pixels), self.seed, self.view(self.epoch)) if added else None
+        see = self._draw_view(self.augment, self.randaugment, "")
+        see_again = self._draw_view(self.augment, self.second, "second ") if self.second else None
         for index in self._batches(self.index[order].to(device)):
-            pixels = self.augment(self.pixels[index], offset[index], flip[index])
-            if added and drawn is not None:
-                pixels = added(pixels, drawn[index.cpu()])
-            yield Batch(self._normal(pixels), self.label[index], index)
+            pixels = see(index)
+            yield self._batch(torch.cat([pixels, see_again(index)]) if see_again else pixels, index)
+
+    def _draw_view(self, augment: Augment, added: "RandAugment | None", use: str) -> Callable[[Tensor], Tensor]:
+        """What shows the images of an index in this epoch's view; ``use`` tells apart what is drawn for several."""
+        n, view = len(self.pixels), self.view(self.epoch)
+        offset, flip = (x.to(self.pixels.device) for x in augment.draw(n, self.seed, view, f"{use}view"))
+        drawn = added.draw(n, self.seed, view, f"{use}randaugment") if added else None
+
+        def see(index: Tensor) -> Tensor:
+            pixels = augment(self.pixels[index], offset[index], flip[index])
+            return added(pixels, drawn[index.cpu()]) if added and drawn is not None else pixels
+
+        return see
+
+    def _batch(self, pixels: Tensor, index: Tensor) -> Batch:
+        """The batch of the images of an index, of which there are one or two views, one after the other."""
+        if len(pixels) == len(index):
+            return Batch(self._normal(pixels), self.label[index], index)
+        both = index.repeat(2)
+        return PairedBatch(self._normal(pixels), self.label[both], both)
 
     def _batches(self, index: Tensor) -> list[Tensor]:
         batches = list(torch.split(index, self.batch_size))

@@ -58,19 +58,20 @@ class RandAugment:
         operations: N, above 0.
         magnitude: M, 0 to 30.
         channels: of the images: 1 or 3.
+        name: of what asks for it.
 
     Raises:
         UserError: images are neither grey nor in RGB.
     """
 
-    def __init__(self, operations: int, magnitude: int, channels: int) -> None:
+    def __init__(self, operations: int, magnitude: int, channels: int, name: str = "recipe.randaugment") -> None:
         if channels not in (1, 3):
-            raise UserError(f"recipe.randaugment needs images of 1 or 3 channels, got {channels}; set it to null")
+            raise UserError(f"{name} needs images of 1 or 3 channels, got {channels}; set it to null")
         self.operations, self.strength = operations, magnitude / LARGEST
 
-    def draw(self, n: int, seed: int, epoch: int) -> Int[Tensor, "n k"]:
+    def draw(self, n: int, seed: int, epoch: int, use: str = "randaugment") -> Int[Tensor, "n k"]:
         """Numbers in ``KINDS`` of all n images of a training set in one epoch: row i belongs to image i."""
-        generator = epoch_generator(seed, epoch, "randaugment")
+        generator = epoch_generator(seed, epoch, use)
         which = torch.randint(len(SIGNED) + len(UNSIGNED), (n, self.operations), generator=generator)
         against = torch.randint(2, (n, self.operations), generator=generator)
         return torch.where(which < len(SIGNED), 2 * which + against, which + len(SIGNED))

@@ -49,25 +49,36 @@ class Views(Dataset[Tensor | ValueError]):
         transform: from a PIL image in RGB to bytes; draws from torch's global CPU generator.
         seed: of the augmentation.
         epoch: from 0.
+        second: likewise, for a second view, with draws of its own; None: there is one view.
     """
 
-    def __init__(self, files: Sequence[str], transform: Transform, seed: int, epoch: int) -> None:
-        self.files, self.transform, self.seed, self.epoch = files, transform, seed, epoch
+    def __init__(
+        self, files: Sequence[str], transform: Transform, seed: int, epoch: int, second: Transform | None = None
+    ) -> None:
+        self.files, self.seed, self.epoch = files, seed, epoch
+        self.transforms = {"view": transform} if second is None else {"view": transform, "second view": second}
 
     def __getitem__(self, index: list[int]) -> UInt8[Tensor, "b c h w"] | ValueError:
-        """These images; an error is returned, since one that is raised in a worker comes with the worker's stack."""
+        """These images, all first views before the second ones.
+
+        An error is returned, since one that is raised in a worker comes with the worker's stack.
+        """
         try:
-            return torch.stack([self._view(each) for each in index])
+            seen = [self._views(each) for each in index]
+            return torch.stack([view for views in zip(*seen, strict=True) for view in views])
         except ValueError as error:
             return error
 
-    def _view(self, index: int) -> UInt8[Tensor, "c h w"]:
+    def _views(self, index: int) -> list[UInt8[Tensor, "c h w"]]:
         image = read_image(self.files[index])
+        return [self._view(image, f"{use}{index}", transform) for use, transform in self.transforms.items()]
+
+    def _view(self, image: Image.Image, use: str, transform: Transform) -> UInt8[Tensor, "c h w"]:
         with torch.random.fork_rng(devices=[]):
             # Not torch.manual_seed, which would set the generators of all GPUs too.
-            drawn = epoch_generator(self.seed, self.epoch, f"view{index}")
+            drawn = epoch_generator(self.seed, self.epoch, use)
             torch.default_generator.manual_seed(drawn.initial_seed())
-            return self.transform(image)
+            return transform(image)
 
 
 @final
@@ -108,11 +119,20 @@ class StreamLoader(Loader):
         blank = torch.zeros(1, 1, 1, 1, dtype=torch.uint8, device=device).expand(len(label), -1, -1, -1)
         super().__init__(blank, label.to(device), index, batch_size, mean, std, seed=seed, views=views)
         self.files, self.transform, self.workers, self.shuffled = files, transform, workers, shuffled
+        self._plain = transform
+        self._again: Transform | None = None
 
     def add_randaugment(self, operations: int, magnitude: int) -> None:
+        self.transform = self._strengthen(operations, magnitude)
+
+    def add_second_view(self, operations: int, magnitude: int) -> None:
+        self._again = self._strengthen(operations, magnitude)
+
+    def _strengthen(self, operations: int, magnitude: int) -> Transform:
         from torchvision.transforms import v2
 
-        self.transform = v2.Compose([self.transform, v2.RandAugment(operations, magnitude)])
+        strong: Transform = v2.Compose([self._plain, v2.RandAugment(operations, magnitude)])
+        return strong
 
     def __iter__(self) -> Iterator[Batch]:
         """An epoch.
@@ -127,15 +147,14 @@ class StreamLoader(Loader):
         for index, pixels in zip(batches, self._reader(batches), strict=True):
             if isinstance(pixels, ValueError):
                 raise pixels
-            index = index.to(device)
-            yield Batch(self._normal(pixels.to(device, non_blocking=True)), self.label[index], index)
+            yield self._batch(pixels.to(device, non_blocking=True), index.to(device))
 
     def _reader(self, batches: Sequence[Tensor]) -> DataLoader[Tensor | ValueError]:
         workers = min(self.workers, len(batches))
         # A job of a parallel launcher can't start workers in any other way.
         context = "fork" if workers and sys.platform == "linux" else None
         return DataLoader(
-            Views(self.files, self.transform, self.seed, self.view(self.epoch)),
+            Views(self.files, self.transform, self.seed, self.view(self.epoch), self._again),
             batch_size=None,
             sampler=[batch.tolist() for batch in batches],
             num_workers=workers,

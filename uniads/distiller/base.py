@@ -159,6 +159,20 @@ class Distiller(nn.Module, ABC):
         return True
 
     @property
+    def second_view(self) -> tuple[int, int] | None:
+        """Operations and magnitude of RandAugment on a second view of each image, which it looks at too; None for none.
+
+        The loader gives both views in one ``PairedBatch``, so that student and teacher see twice as many images, which
+        the cross-entropy and all terms have in common.
+        """
+        return None
+
+    @property
+    def views(self) -> int:
+        """How often each image is in a batch."""
+        return 1 if self.second_view is None else 2
+
+    @property
     def over(self) -> bool:
         """Whether the distillation has ended: no term any more, and cross-entropy with the labels of weight 1."""
         return False

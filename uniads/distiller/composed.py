@@ -30,7 +30,8 @@ class Composed(Distiller):
         terms: nodes and modules by name; any name but ``task``, ``until`` and ``balance``.
 
     Raises:
-        UserError: ``until`` is not above 0, or a share above 1, a term is none, or all weights of a balanced one are 0.
+        UserError: ``until`` is not above 0, or a share above 1, a term is none, all weights of a balanced one are 0, or
+            two terms look at different second views.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Composed(Distiller):
         known = {name: _check_term(name, term, terms) for name, term in terms.items()}
         self._names = {_spell(name): name for name, term in known.items() if term.weight > 0}
         self.nodes = nn.ModuleDict({key: known[name] for key, name in self._names.items()})
+        self._second_view = _find_second_view(self.terms())
         self.balance, self._total = None, 1.0
         if balance:
             self.balance = Balance(list(self._names.values()))
@@ -69,6 +71,10 @@ class Composed(Distiller):
     @property
     def needs_batch(self) -> bool:
         return any(term.needs_batch for term in self.terms().values())
+
+    @property
+    def second_view(self) -> tuple[int, int] | None:
+        return self._second_view
 
     @property
     def over(self) -> bool:
@@ -185,6 +191,21 @@ def _check_images(student: Knowledge, teacher: Knowledge, batch: Batch | None) -
     if len({*images.values(), *map(len, parts)}) > 1:
         got = ", ".join(f"{count} of the {whose}" for whose, count in images.items())
         raise UserError(f"student, teacher and batch must be of the same images in all their parts, got {got}")
+
+
+def _find_second_view(terms: Mapping[str, Node | Term]) -> tuple[int, int] | None:
+    """The second view of an image that terms look at; None where none does.
+
+    Raises:
+        UserError: they look at different ones.
+    """
+    wanted = {name: term.second_view for name, term in terms.items() if term.second_view is not None}
+    if len(set(wanted.values())) > 1:
+        raise UserError(
+            f"all terms must look at the same second view of an image, got {', '.join(wanted)} with RandAugment of "
+            f"{', '.join(str(list(view)) for view in wanted.values())}"
+        )
+    return next(iter(wanted.values()), None)
 
 
 def _is_number(value: object) -> bool:

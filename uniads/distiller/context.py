@@ -67,7 +67,7 @@ def equip(
         student: see ``Distiller.dress``.
         teacher: see ``context_for``, as all that follow.
         data: what it is trained on.
-        batch_size: images a batch.
+        batch_size: images a batch; those that come in two views count twice in the context.
         build: makes another student, as it is before it is dressed.
         memory_format: see ``lay_out``.
 
@@ -79,6 +79,6 @@ def equip(
     """
     dressed = distiller.dress(student, teacher, example(data))
     assert isinstance(dressed, Network)
-    context = context_for(dressed, teacher, data, batch_size, build, memory_format)
+    context = context_for(dressed, teacher, data, batch_size * distiller.views, build, memory_format)
     distiller.adapt(context)
     return dressed, context

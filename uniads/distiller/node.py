@@ -103,6 +103,7 @@ class Node(nn.Module):
         self.align: nn.Module | None = None
 
     needs_teacher = True
+    second_view = None
     flops = 0
 
     @property

@@ -49,6 +49,11 @@ class Term(nn.Module, ABC):
         return True
 
     @property
+    def second_view(self) -> tuple[int, int] | None:
+        """The second view of each image that the term looks at; see ``Distiller.second_view``. Most look at none."""
+        return None
+
+    @property
     def flops(self) -> int:
         """Floating-point operations of a forward pass of the term's own networks on one image; adapters don't count."""
         return 0

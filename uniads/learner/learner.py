@@ -16,7 +16,7 @@ from uniads.error import UserError
 from uniads.knowledge import Batch, Knowledge, read_batch, read_knowledge
 from uniads.learner.average import Average
 from uniads.learner.frozen import Frozen, TeacherSource
-from uniads.learner.limit import check_loader, check_mixing, check_trainer
+from uniads.learner.limit import check_loader, check_mixing, check_trainer, check_views
 from uniads.learner.steps import count_steps
 from uniads.model.base import AUTO, lay_out, place
 from uniads.recipe import Recipe
@@ -29,6 +29,9 @@ class Learner(LightningModule):
     It works in any Lightning ``Trainer``, with any loader of batches (image, label) or (image, label, index); see
     ``Batch``. Of the distillers CRD alone needs the index. Loss and task loss are computed in float32, or in float64
     with ``precision="64-true"``; the teacher answers in its own precision, and is then compared in the student's.
+
+    Where the distiller looks at two views of each image, student and teacher see both as one batch, twice as large: so
+    do batch norm's statistics, and the cross-entropy is the mean over both.
 
     Logged once an epoch: ``train/loss``, ``train/task`` and ``train/<term>`` (weighted), ``val/loss`` (nats),
     ``val/acc1`` (0 to 1), and likewise ``test/``.
@@ -122,6 +125,7 @@ class Learner(LightningModule):
             raise RuntimeError("a part of the training raised StopIteration") from error
 
     def _train_on(self, batch: Batch, number: int) -> dict[str, Tensor]:
+        check_views(self.distiller, batch)
         if self.mix:
             batch = self.mix(batch, self.current_epoch, number)
         # First the teacher: while the student waits for its backward pass, torch would record a graph of the teacher
@@ -159,7 +163,7 @@ class Learner(LightningModule):
     def _ask(self, name: str, batch: Batch) -> Knowledge:
         """What the student, or its average, knows about a batch."""
         image = place(batch.image, self._layout)
-        compiled = not self.graphs or (self.training and len(image) == self.recipe.batch_size)
+        compiled = not self.graphs or (self.training and len(image) == batch.views * self.recipe.batch_size)
         # Of a compiled student's answers none is computed out of another: gradients between them can't be measured.
         compiled = compiled and (self.distiller.settled or not self.training)
         network = self.get_submodule(name)

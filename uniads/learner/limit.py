@@ -6,6 +6,7 @@ from pytorch_lightning import Trainer
 
 from uniads.distiller.base import Distiller
 from uniads.error import UserError
+from uniads.knowledge import Batch
 from uniads.recipe import Recipe
 
 
@@ -27,6 +28,20 @@ def check_mixing(recipe: Recipe, distiller: Distiller, key: str = "recipe") -> N
         raise UserError(
             f"{key}.mixup and {key}.cutmix must be 0 with this distiller ({distiller.formula()}), which looks at the "
             f"labels or positions of images, got {recipe.mixup:g} and {recipe.cutmix:g}: a mixed image has two of each"
+        )
+
+
+def check_views(distiller: Distiller, batch: Batch) -> None:
+    """Check that a batch to train on has all views of its images that a distiller looks at.
+
+    Raises:
+        UserError: it has not.
+    """
+    if batch.views < distiller.views:
+        raise UserError(
+            f"this distiller looks at {distiller.views} views of each image, and the batches have {batch.views}; take "
+            "a loader with its second view, data.train(..., second_view=distiller.second_view), or a distiller "
+            "without one, such as distiller.mlkd.strong=null"
         )
 
 

@@ -81,8 +81,10 @@ def score(
     return {"loss": scores[f"{part}/loss"], "acc1": scores[f"{part}/acc1"]}
 
 
-def _load(learner: Learner, data: Data, settings: TrainerSettings) -> Loader:
-    return data.train(learner.recipe.batch_size, settings.device, learner.recipe.randaugment)
+def load_training(learner: Learner, data: Data, settings: TrainerSettings) -> Loader:
+    """Batches as a learner trains on them, but for what it mixes."""
+    recipe = learner.recipe
+    return data.train(recipe.batch_size, settings.device, recipe.randaugment, learner.distiller.second_view)
 
 
 def train_quietly(
@@ -106,7 +108,7 @@ def train_quietly(
     signs = [Sign(kept.facts)] if kept else []
     trainer = build_quiet_trainer(settings, max_epochs=stop_epoch, limit_val_batches=0, callbacks=[*callbacks, *signs])
     start = kept.find(stop_epoch) if kept else None
-    trainer.fit(learner, _load(learner, data, settings), ckpt_path=start)
+    trainer.fit(learner, load_training(learner, data, settings), ckpt_path=start)
     if kept:
         kept.save(trainer)
     trainer.limit_val_batches = 1.0  # the same trainer scores: to make another one takes as long as a short epoch
@@ -141,7 +143,7 @@ def train_visibly(
     trainer = _build_trainer(settings, max_epochs=stop_epoch, logger=logger, callbacks=callbacks)
     trainer.fit(
         learner,
-        _load(learner, data, settings),
+        load_training(learner, data, settings),
         data.val(EVAL_BATCH, device) if data.holdout else None,
         ckpt_path=start,
     )

@@ -10,13 +10,11 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from uniads.error import UserError
 from uniads.recipe.dot import DOT
+from uniads.recipe.operations import check_operations
 from uniads.recipe.schedule import follow_milestones, follow_steps
 
 FUSED = (torch.float32, torch.float64)
 """Dtypes of weights whose fused step was compared with the plain one."""
-
-MAGNITUDES = 30
-"""The largest magnitude of RandAugment."""
 
 CHOICES = {"schedule": ("multistep", "cosine"), "optimizer": ("sgd", "adamw", "dot")}
 
@@ -94,12 +92,7 @@ class Recipe:
     def _check_lists(self) -> None:
         if list(self.milestones) != sorted(set(self.milestones)):
             raise UserError(f"recipe.milestones must rise, got {list(self.milestones)}")
-        given = self.randaugment
-        if given is not None and (len(given) != 2 or given[0] < 1 or not 0 <= given[1] <= MAGNITUDES):
-            raise UserError(
-                "recipe.randaugment must be null, or a number of operations above 0 and a magnitude from 0 to "
-                f"{MAGNITUDES}, such as [2, 9], got {list(given)}"
-            )
+        check_operations("recipe.randaugment", self.randaugment)
 
     def _check_averages(self) -> None:
         if self.ema is not None and not 0 < self.ema < 1:

@@ -89,9 +89,16 @@ class TrainingSettings:
             raise UserError(f"statistics must be running or estimated, got {self.statistics!r}")
 
     @property
+    def unstored(self) -> str | None:
+        """Why the teacher's answers can't be kept; None where they can. A batch that is mixed gets no answer twice."""
+        if self.recipe.mixes:
+            return "the recipe mixes images anew in every epoch"
+        return "the distiller looks at two views of each image" if self.distiller().views > 1 else None
+
+    @property
     def stores(self) -> bool:
-        """Whether the teacher's answers are kept. A batch that is mixed anew in every epoch gets no answer twice."""
-        return self.store.directory is not None and not self.recipe.mixes
+        """Whether the teacher's answers are kept."""
+        return self.store.directory is not None and self.unstored is None
 
     @property
     def chosen_student(self) -> Blueprint[Network]:

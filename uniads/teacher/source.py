@@ -41,7 +41,8 @@ def build_source(
     dtype = answer_dtype(settings)
     flops = 0.0
     if dtype == torch.float32:
-        flops = teacher_flops(teacher.network, (data.channels, *data.size)) * len(loader.index) * epochs
+        images = len(loader.index) * epochs * distiller.views
+        flops = teacher_flops(teacher.network, (data.channels, *data.size)) * images
     mode = compile_mode("teacher.compile", settings.teacher.compile, device, epochs * len(loader), flops)
     frozen = Frozen(teacher.network, dtype, mode, settings.memory_format)
     if store.directory is None or not settings.stores:

@@ -76,8 +76,8 @@ def describe_answers(settings: TrainingSettings) -> list[str]:
         name = str(dtype).removeprefix("torch.")
         kept = "the weights stay as they are; teacher.dtype=float32 keeps all bits"
         lines.append(f"         it answers in {name}, {kept}")
-    if settings.recipe.mixes:
-        lines.append("         its answers are not kept: the recipe mixes images anew in every epoch")
+    if settings.unstored:
+        lines.append(f"         its answers are not kept: {settings.unstored}")
     return lines
 
 

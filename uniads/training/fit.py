@@ -10,11 +10,10 @@ import torch
 from pytorch_lightning import Callback
 
 from uniads.callback.rejection import RejectedError, RejectHopeless
-from uniads.data.loader import Loader
 from uniads.distiller.context import example
 from uniads.learner.compiling import GRAPHS, can_compile, compile_mode
 from uniads.learner.kept import IDENTITY, Kept
-from uniads.learner.loop import Trained, score, train_quietly, train_visibly
+from uniads.learner.loop import Trained, load_training, score, train_quietly, train_visibly
 from uniads.learner.shares import MeasureShares
 from uniads.learner.statistics import EstimateStatistics, estimate_statistics
 from uniads.model import checkpoint
@@ -107,7 +106,7 @@ def _train(settings: TrainingSettings, parts: Parts, shares: MeasureShares) -> T
     rejection = RejectHopeless(parts.data.num_classes, chance)
     rules: list[Callback] = [rejection]
     if settings.statistics == ESTIMATED and parts.data.holdout:
-        rules.append(EstimateStatistics(_load(settings, parts)))
+        rules.append(EstimateStatistics(load_training(parts.learner, parts.data, settings.trainer)))
     shared = (parts.learner, parts.data, settings.trainer, settings.stop_epoch)
     kept = Kept(settings.directory / LAST, describe_student(settings, parts))
     if settings.trial:
@@ -157,7 +156,7 @@ def _measure_untrained(parts: Parts) -> Outcome:
     image = example(parts.data)[:1]
     student = forward_flops(parts.student, image)
     teacher = teacher_flops(parts.teacher.network, tuple(image.shape[1:])) if parts.teacher else 0
-    images = len(parts.data.train(1).index)
+    images = len(parts.data.train(1).index) * parts.distiller.views
     # A backward pass costs about two forward passes: one for the inputs' gradients, one for the weights'.
     trained = student + parts.distiller.flops
     return Outcome(count_params(parts.student), 0, student, images * (3 * trained + teacher), 0.0)
@@ -180,13 +179,7 @@ def _export_students(settings: TrainingSettings, parts: Parts, trained: Trained)
 def _estimate_statistics(settings: TrainingSettings, parts: Parts) -> None:
     """Give a student that trains no more the statistics that it is judged with."""
     if settings.statistics == ESTIMATED:
-        estimate_statistics(parts.judged, _load(settings, parts))
-
-
-def _load(settings: TrainingSettings, parts: Parts) -> Loader:
-    """Batches as they are trained on, but for what is mixed."""
-    recipe = settings.recipe
-    return parts.data.train(recipe.batch_size, settings.trainer.device, recipe.randaugment)
+        estimate_statistics(parts.judged, load_training(parts.learner, parts.data, settings.trainer))
 
 
 def _test(settings: TrainingSettings, parts: Parts) -> float | None:

@@ -16,7 +16,7 @@ from uniads.distiller.context import equip
 from uniads.knowledge import Batch, Knowledge
 from uniads.learner.frozen import Frozen, TeacherSource
 from uniads.learner.learner import Learner
-from uniads.learner.loop import build_quiet_trainer
+from uniads.learner.loop import build_quiet_trainer, load_training
 from uniads.model.base import Network
 from uniads.settings.blueprint import Blueprint
 from uniads.settings.training import TrainingSettings
@@ -143,7 +143,7 @@ def _time_steps(settings: TrainingSettings, data: Data, learner: Learner) -> flo
     trainer = build_quiet_trainer(
         settings.trainer, max_epochs=1, limit_train_batches=min(STEPS, steps), limit_val_batches=0, callbacks=[watch]
     )
-    trainer.fit(learner, data.train(learner.recipe.batch_size, settings.trainer.device, learner.recipe.randaugment))
+    trainer.fit(learner, load_training(learner, data, settings.trainer))
     whole = count_steps(settings, data) * settings.recipe.batch_size / learner.recipe.batch_size
     return median(watch.steps[1:] or watch.steps) * whole
 
