@@ -5,15 +5,16 @@ from random import Random
 import pytest
 import torch
 from hydra.utils import instantiate
-from torch import Tensor
 
 from tests.distiller.test_formula import CLASSES, batch
 from tests.journey import configured, search_space
 from uniads import build
+from uniads.distiller.base import Context
 from uniads.distiller.composed import Composed
+from uniads.model.base import Network, knowledge_of
 from uniads.search.space import SearchSpace
 
-POINTS = ("kd", "kd_ls", "ttm", "wttm", "dkd", "dkd_ls")
+POINTS = ("kd", "kd_ls", "ttm", "wttm", "dkd", "dkd_ls", "sdd_kd", "sdd_dkd", "cat_kd")
 
 
 def modern(*overrides: str) -> SearchSpace:
@@ -30,8 +31,10 @@ def composed(space: SearchSpace, centre: dict[str, object]) -> Composed:
     return made
 
 
-def logits(seed: int) -> Tensor:
-    return 3 * torch.randn(5, CLASSES, generator=torch.Generator().manual_seed(seed))
+def network(seed: int) -> Network:
+    torch.manual_seed(seed)
+    made: Network = build("model", "resnet8", num_classes=CLASSES, in_channels=1)
+    return made.eval()
 
 
 @pytest.mark.parametrize("name", POINTS)
@@ -40,15 +43,23 @@ def test_a_published_method_is_a_point_of_the_space(name: str) -> None:
     mine, theirs = composed(modern(), dict(centre)), build("distiller", name)
     assert mine.balance is None
     assert mine.task == theirs.task
+    student, teacher = network(0), network(1)
+    image = torch.randn(5, 1, 16, 16, generator=torch.Generator().manual_seed(2))
+    for distiller in (mine, theirs):
+        distiller.adapt(Context.of(student, teacher, image[:2]))
+    said = knowledge_of(teacher, image)
     for epoch in (0, 7, 200):
         results = []
         for distiller in (mine, theirs):
-            student = logits(0).requires_grad_()
             distiller.set_epoch(epoch, 240)
-            terms = list(distiller(student, logits(1), batch()).values())
-            (gradient,) = torch.autograd.grad(torch.stack(terms).sum(), student)
-            results.append((torch.stack(terms).detach(), gradient))
+            terms = torch.stack(list(distiller(student(image), said, batch()).values()))
+            results.append((terms.detach(), *torch.autograd.grad(terms.sum(), list(student.parameters()))))
         assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
+
+
+def test_published_methods_are_what_a_search_of_it_begins_with() -> None:
+    assert modern().dimensions[0].values == ("modern", "plain", "kd", "kd_ls", "dkd_ls", "review", "simkd")
+    assert modern("search.warm_start=[kd]").dimensions[0].values == ("modern", "kd")
 
 
 def test_no_term_at_all_is_a_point_and_means_plain() -> None:
@@ -63,7 +74,7 @@ def test_random_draws_are_balanced_and_those_near_a_centre_are_not() -> None:
     assert {alone.point(alone.draw(Random(seed)))["distiller.balance"] for seed in range(40)} == {True}
     found = [near.point(near.draw(Random(seed))) for seed in range(60)]
     assert {point["distiller.balance"] for point in found} == {True, False}
-    assert sum(point["distiller.logits.weight"] == 9 for point in found) > 10
+    assert sum(point["distiller.balance"] is False for point in found) > 35  # 9 of 11 centres
 
 
 def test_held_numbers_are_refused() -> None:

@@ -309,7 +309,10 @@ def _warm_start(
     names = cfg.search.warm_start
     if names == "auto":
         weighs = any(key.startswith("distiller.") and key.endswith(".weight") for key in dimensions)
-        return BASELINES if weighs and not fixed and cfg.search.objective == "train" else ()
+        asked = weighs and not fixed and cfg.search.objective == "train"
+        if not asked:
+            return ()
+        names = plain(cfg.space).get("warm_start") or BASELINES
     known = loader.get_group_options("distiller")
     for name in names:
         if name not in known:

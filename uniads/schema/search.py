@@ -128,6 +128,9 @@ class Space(PairSpace):
     genes: Annotated[dict[Key, Values | None], must_map("lists of values by key of the student; {} for none")] = Field(
         default_factory=dict
     )
+    warm_start: Annotated[list[Word], says("a list of published distillers, such as [plain,kd]")] = Field(
+        default_factory=list
+    )
     held: Annotated[list[Key], says("a list of keys of dimensions, such as [distiller.balance]; [] for none")] = Field(
         default_factory=list
     )
