@@ -182,5 +182,5 @@ def test_the_option_has_the_authors_values() -> None:
     assert distiller.formula() == (
         "1 * cross-entropy + 1 * (p_t[y] CE(z, y) + 600 * fall * W(softmax(logits / 8) without y))"
     )
-    assert (term.reg, term.steps, term.kappa, term.course.decay) == (0.05, 10, 1, 0.625)
+    assert (term.reg, term.steps, term.kappa, term.transport.decay) == (0.05, 10, 1, 0.625)
     assert not distiller.needs_features

@@ -10,8 +10,8 @@ from uniads.bridge.loss_formula import LossFormula, TermFormula
 from uniads.bridge.trust import check_overrides
 from uniads.distiller.base import Distiller
 from uniads.distiller.composed import Composed
-from uniads.distiller.legal import ONE
 from uniads.distiller.node import Node
+from uniads.distiller.sample_weight import ONE
 from uniads.distiller.term import Term
 from uniads.error import UserError
 from uniads.search.account import Account

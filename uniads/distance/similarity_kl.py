@@ -1,7 +1,5 @@
 """Kullback-Leibler divergence of similarities, each row of which counts as a distribution."""
 
-from typing import ClassVar
-
 from torch import Tensor
 
 from uniads.distance.base import Distance
@@ -23,8 +21,6 @@ class SimilarityKL(Distance):
         >>> SimilarityKL()(tensor([[1.0, 1.0]]), tensor([[1.0, 3.0]])).round(decimals=3)
         tensor(0.0650)
     """
-
-    separable: ClassVar[bool] = True
 
     def compute(self, student: Tensor, teacher: Tensor) -> Tensor:
         p_s, p_t = _distribution(student), _distribution(teacher)

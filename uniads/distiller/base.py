@@ -254,6 +254,17 @@ def check_weight(name: str, weight: float) -> float:
     return float(weight)
 
 
+def check_tau(name: str, tau: float) -> float:
+    """The temperature.
+
+    Raises:
+        UserError: it is not above 0, or not finite.
+    """
+    if not 0 < tau < float("inf"):
+        raise UserError(f"{name} must be above 0 and finite, got {tau}")
+    return tau
+
+
 def say(value: object) -> str:
     """A value for a message; of an object its class alone."""
     return repr(value) if isinstance(value, int | float | str | bool | None) else type(value).__name__

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from uniads.distiller.base import Context
+from uniads.distiller.course import Course
 from uniads.distiller.label import check_classes
 from uniads.distiller.term import Loss
 from uniads.error import UserError
@@ -52,7 +53,8 @@ class CTKD(Loss):
             raise UserError(f"distiller.ctkd.start must be finite, got {start}")
         if not 0 <= ramp <= 1:
             raise UserError(f"distiller.ctkd.ramp must be a share of the epochs from 0 to 1, got {ramp}")
-        self.low, self.high, self.ramp = low, high, ramp
+        self.low, self.high = low, high
+        self.pace = Course(float(ramp))  # of the reversal; the weight has none
         self.reversal = -1.0
         self.theta = nn.Parameter(torch.tensor(float(start)))
 
@@ -72,9 +74,7 @@ class CTKD(Loss):
         check_classes(context, "CTKD")
 
     def set_epoch(self, epoch: int, epochs: int) -> None:
-        length = self.ramp * epochs
-        share = (epoch + 1) / length if epoch + 1 < length else 1.0
-        self.reversal = (cos(pi * share) - 1) / 2
+        self.reversal = (cos(pi * self.pace.share(epoch, epochs)) - 1) / 2
 
     @property
     def temperature(self) -> Tensor:

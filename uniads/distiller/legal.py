@@ -18,11 +18,10 @@ So every genome is legal, and combinations that mean the same are one candidate.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from uniads.distiller.sample_weight import ONE
 from uniads.search.space import Switch, Value
 
 IDENTITY = "identity"
-ONE = "one"
-"""The sample weight of a node whose images all count the same."""
 SLOTS = ("first", "second", "third")
 CLASSES_ONLY = ("hard",)
 """Distances that compare decisions; only logits hold any."""

@@ -28,8 +28,7 @@ class Middle(Term):
 
     def __init__(self, node: Callable[..., Node]) -> None:
         first = node()
-        super().__init__(first.weight)
-        self._course = first.course
+        super().__init__(first.weight, first.course)
         self._node = node
         self.nodes = nn.ModuleList()
 
@@ -53,9 +52,6 @@ class Middle(Term):
         for node in self.nodes:
             assert isinstance(node, Node)
             node.adapt(student, teacher, context)
-
-    def set_epoch(self, epoch: int, epochs: int) -> None:
-        self.share = self._course.share(epoch, epochs)
 
     def weigh(self, student: Knowledge, teacher: Knowledge, batch: Batch) -> Tensor:
         return torch.stack([node(student, teacher, batch) for node in self.nodes]).sum()

@@ -1,14 +1,12 @@
 """Normalised knowledge distillation: the label's class and all others apart."""
 
-from math import isfinite
 from typing import ClassVar, final
 
 from torch import Tensor
 
-from uniads.distiller.base import Context, check_weight
+from uniads.distiller.base import Context, check_tau, check_weight
 from uniads.distiller.label import check_classes, teach_label
 from uniads.distiller.term import Loss
-from uniads.error import UserError
 from uniads.knowledge import Batch, Knowledge
 from uniads.transform.rest import drop_label
 
@@ -38,9 +36,7 @@ class NKD(Loss):
 
     def __init__(self, weight: float = 1.0, gamma: float = 1.5, tau: float = 1.0) -> None:
         super().__init__(weight)
-        if not (tau > 0 and isfinite(tau)):
-            raise UserError(f"distiller.nkd.tau must be above 0 and finite, got {tau}")
-        self.gamma, self.tau = check_weight("distiller.nkd.gamma", gamma), tau
+        self.gamma, self.tau = check_weight("distiller.nkd.gamma", gamma), check_tau("distiller.nkd.tau", tau)
 
     @property
     def needs_features(self) -> bool:

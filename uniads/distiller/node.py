@@ -1,7 +1,6 @@
 """One term of Eq. 1: a kind of knowledge, seen through transforms, measured by a distance."""
 
 from collections.abc import Callable, Mapping, Sequence
-from math import isfinite
 from typing import final
 
 import torch
@@ -9,11 +8,11 @@ from torch import Tensor, nn
 
 from uniads.distance.base import Distance
 from uniads.distiller.align import Align
-from uniads.distiller.base import Context, check_given, check_weight, full_dtype
+from uniads.distiller.base import Context, check_given, check_tau, check_weight, full_dtype
 from uniads.distiller.chain import find_simplex
 from uniads.distiller.class_maps import make_class_maps, regions
 from uniads.distiller.course import Course
-from uniads.distiller.sample_weight import check_sample_weight, weigh_samples
+from uniads.distiller.sample_weight import ONE, check_sample_weight, weigh_samples
 from uniads.error import UserError
 from uniads.knowledge import Batch, Knowledge
 from uniads.transform.base import LabelTransform, RandomTransform, Transform
@@ -68,7 +67,7 @@ class Node(nn.Module):
         tap: int = -1,
         adapter: Callable[[Sequence[int], Sequence[int]], nn.Module] | None = None,
         tau_teacher: float | None = None,
-        sample_weight: str = "one",
+        sample_weight: str = ONE,
         ramp: float = 0,
         decay: float | None = None,
         grids: Sequence[int] = (1, 2, 4),
@@ -76,10 +75,8 @@ class Node(nn.Module):
         super().__init__()
         if source not in SOURCES:
             raise UserError(f"a node's source must be one of {', '.join(SOURCES)}, got {source!r}")
-        tau_teacher = tau if tau_teacher is None else tau_teacher
-        for name, value in (("tau", tau), ("tau_teacher", tau_teacher)):
-            if not (value > 0 and isfinite(value)):
-                raise UserError(f"a node's {name} must be above 0 and finite, got {value}")
+        self.tau = check_tau("a node's tau", tau)
+        self.tau_teacher = check_tau("a node's tau_teacher", tau if tau_teacher is None else tau_teacher)
         steps = [step for step in transform.values() if not isinstance(step, Identity)]
         if len(steps) > 3:
             raise UserError(f"a node takes at most three transforms, got {len(steps)}")
@@ -90,13 +87,12 @@ class Node(nn.Module):
         self.transform = nn.ModuleList(steps)
         self.distance = distance.on(find_simplex(steps, source))
         self.needs_batch = sample_weight == "disagreement" or any(isinstance(step, LabelTransform) for step in steps)
-        if sample_weight != "one" and not distance.separable:
+        if sample_weight != ONE and not distance.separable:
             raise UserError(
                 f"{type(distance).__name__} compares the images of a batch, so that the {source} node can't weigh "
                 f"them; take another distance, or sample_weight=one, got {sample_weight}"
             )
         self.weight = check_weight(f"the weight of the {source} node", weight)
-        self.tau, self.tau_teacher = tau, tau_teacher
         self.sample_weight = check_sample_weight(f"the sample_weight of the {source} node", sample_weight)
         self.course, self.share = Course(ramp, decay, f"the {{}} of the {source} node"), 1.0
         self.adapter = adapter
@@ -165,7 +161,7 @@ class Node(nn.Module):
             views = self._view(own, label, self.tau), self._view(taught, label, self.tau_teacher)
             self._check_adapted(*views)
             softened = views[0] / self.tau, views[1] / self.tau_teacher
-            if self.sample_weight == "one":
+            if self.sample_weight == ONE:
                 distance: Tensor = self.distance(*softened)
                 return self.weight * self.tau**2 * distance
             said = (taught if self.source == "regions" else teacher.logits.detach()).to(dtype)
@@ -189,7 +185,7 @@ class Node(nn.Module):
             view = f"{type(step).__name__}({view})"
         taught = f", {view} / {self.tau_teacher:g}" if self.tau_teacher != self.tau else ""
         distance = f"{type(self.distance).__name__}({view} / {self.tau:g}{taught})"
-        counted = "" if self.sample_weight == "one" else f"{self.sample_weight} * "
+        counted = "" if self.sample_weight == ONE else f"{self.sample_weight} * "
         return f"{self.weight:g}{self.course.describe()} * {self.tau:g}² * {counted}{distance}"
 
     def _pick(self, knowledge: Knowledge, whose: str) -> Tensor:

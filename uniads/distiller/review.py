@@ -53,17 +53,14 @@ class Review(Loss):
     needs_batch: ClassVar[bool] = False
 
     def __init__(self, weight: float = 1.0, ramp: float = 20 / 240, middle: int = 512) -> None:
-        super().__init__(weight)
+        super().__init__(weight, Course(ramp, name="distiller.review.{}"))
         if middle < 1:
             raise UserError(f"distiller.review.middle must be above 0, got {middle}")
-        self.course, self.middle = Course(ramp, name="distiller.review.{}"), middle
+        self.middle = middle
 
     def formula(self) -> str:
         fused = "fused(features[i], features[i + 1], ..., embedding)"
         return f"{self.weight:g}{self.course.describe()} * Σ_i HCL({fused}, features[i])"
-
-    def set_epoch(self, epoch: int, epochs: int) -> None:
-        self.share = self.course.share(epoch, epochs)
 
     def prepare(self, context: Context) -> None:
         """Make a fusion for each level.

@@ -1,17 +1,15 @@
 """Refined logit distillation: a teacher that errs does not contradict the label."""
 
-from math import isfinite
 from typing import ClassVar, final
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from uniads.distiller.base import Context, check_weight
+from uniads.distiller.base import Context, check_tau, check_weight
 from uniads.distiller.course import Course
 from uniads.distiller.label import check_classes
 from uniads.distiller.term import Loss
-from uniads.error import UserError
 from uniads.knowledge import Batch, Knowledge
 from uniads.transform.rest import drop_label
 
@@ -40,7 +38,7 @@ class RLD(Loss):
         beta: weight of the correlation, 0 or more.
         tau: temperature of the correlation, above 0 and finite.
         tau_confidence: tau_c, above 0 and finite.
-        ramp: share of the epochs in which w rises, 0 to 1.
+        ramp: over which w rises, see ``Course``.
 
     Raises:
         UserError: a value is out of its range.
@@ -57,13 +55,10 @@ class RLD(Loss):
         tau_confidence: float = 1.0,
         ramp: float = 20 / 240,
     ) -> None:
-        super().__init__(weight)
-        for name, value in (("tau", tau), ("tau_confidence", tau_confidence)):
-            if not (value > 0 and isfinite(value)):
-                raise UserError(f"distiller.rld.{name} must be above 0 and finite, got {value}")
+        super().__init__(weight, Course(ramp, name="distiller.rld.{}"))
+        self.tau = check_tau("distiller.rld.tau", tau)
+        self.tau_confidence = check_tau("distiller.rld.tau_confidence", tau_confidence)
         self.alpha, self.beta = check_weight("distiller.rld.alpha", alpha), check_weight("distiller.rld.beta", beta)
-        self.tau, self.tau_confidence = tau, tau_confidence
-        self.course = Course(ramp, name="distiller.rld.{}")
 
     @property
     def needs_features(self) -> bool:
@@ -81,9 +76,6 @@ class RLD(Loss):
             UserError: they don't.
         """
         check_classes(context, "RLD")
-
-    def set_epoch(self, epoch: int, epochs: int) -> None:
-        self.share = self.course.share(epoch, epochs)
 
     def compute(self, student: Knowledge, teacher: Knowledge, batch: Batch) -> Tensor:
         confidence = self._compare_confidence(student.logits, teacher.logits, batch.label)

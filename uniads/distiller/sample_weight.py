@@ -4,7 +4,9 @@ from torch import Tensor
 
 from uniads.error import UserError
 
-SAMPLE_WEIGHTS = ("one", "power_sum", "confidence", "disagreement")
+ONE = "one"
+"""The sample weight of a node whose images all count the same."""
+SAMPLE_WEIGHTS = (ONE, "power_sum", "confidence", "disagreement")
 
 
 def check_sample_weight(name: str, kind: str) -> str:

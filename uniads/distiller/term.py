@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from uniads.distiller.base import Context, check_given, check_weight, full_dtype
+from uniads.distiller.course import Course
 from uniads.error import UserError
 from uniads.knowledge import Batch, Knowledge
 
@@ -25,6 +26,7 @@ class Term(nn.Module, ABC):
 
     Args:
         weight: 0 or more, finite; 0 removes the term.
+        course: how the weight changes during the training; None: it does not.
     """
 
     knowledge: ClassVar[str] = ""
@@ -33,9 +35,10 @@ class Term(nn.Module, ABC):
     dresses: ClassVar[bool] = False
     taps: ClassVar[tuple[int, ...] | None] = None
 
-    def __init__(self, weight: float = 1.0) -> None:
+    def __init__(self, weight: float = 1.0, course: Course | None = None) -> None:
         super().__init__()
         self.adapted, self.share = False, 1.0
+        self.course = course or Course()
         self.weight = check_weight(f"the weight of {type(self).__name__}", weight)
 
     @property
@@ -89,8 +92,8 @@ class Term(nn.Module, ABC):
         """What ``adapt`` does for this term."""
 
     def set_epoch(self, epoch: int, epochs: int) -> None:
-        """Say which epoch begins, from 0, of how many. Most terms do not care."""
-        del epoch, epochs
+        """Say which epoch begins, from 0, of how many."""
+        self.share = self.course.share(epoch, epochs)
 
     @final  # type: ignore[misc]  # torch declares forward as a variable
     def forward(self, student: Knowledge, teacher: Knowledge, batch: Batch | None = None) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from uniads.distiller.base import Context, check_weight, full
+from uniads.distiller.base import Context, check_tau, check_weight, full
 from uniads.distiller.course import Course
 from uniads.distiller.label import check_classes, teach_label
 from uniads.distiller.term import Loss
@@ -46,7 +46,7 @@ class WKDL(Loss):
         reg: λ of Sinkhorn, 0.025 or more and finite; the less the nearer to the Wasserstein distance.
         steps: of Sinkhorn, 1 or more.
         kappa: how soon two classes count as far apart, above 0 and finite; 0 leaves C = 1 − cos.
-        decay: share of the epochs after which w falls, 0 to 1.
+        decay: from which on w falls, see ``Course``.
 
     Raises:
         UserError: a value is out of its range.
@@ -66,16 +66,14 @@ class WKDL(Loss):
         decay: float = 150 / 240,
     ) -> None:
         super().__init__(weight)
-        if not (tau > 0 and isfinite(tau)):
-            raise UserError(f"distiller.wkd_l.tau must be above 0 and finite, got {tau}")
         if not (reg >= SHARPEST and isfinite(reg)):
             raise UserError(f"distiller.wkd_l.reg must be {SHARPEST} or more and finite, got {reg}")
         if steps < 1:
             raise UserError(f"distiller.wkd_l.steps must be 1 or more, got {steps}")
         self.gamma = check_weight("distiller.wkd_l.gamma", gamma)
         self.kappa = check_weight("distiller.wkd_l.kappa", kappa)
-        self.tau, self.reg, self.steps = tau, reg, steps
-        self.course = Course(decay=decay, name="distiller.wkd_l.{}")
+        self.tau, self.reg, self.steps = check_tau("distiller.wkd_l.tau", tau), reg, steps
+        self.transport = Course(decay=decay, name="distiller.wkd_l.{}")  # of the second part; the whole has none
         self.fall = 1.0
 
     @property
@@ -101,7 +99,7 @@ class WKDL(Loss):
         self.register_buffer("cost", cost, persistent=False)
 
     def set_epoch(self, epoch: int, epochs: int) -> None:
-        self.fall = self.course.share(epoch, epochs)
+        self.fall = self.transport.share(epoch, epochs)
 
     def compute(self, student: Knowledge, teacher: Knowledge, batch: Batch) -> Tensor:
         own, taught = (_hide(known.logits / self.tau, batch.label).log_softmax(1) for known in (student, teacher))

@@ -130,8 +130,9 @@ class Composition(ConfigLoaderImpl):
         """What a picked option puts in its place; None if that is not simply what its file holds."""
         group, place = pick.key_or_group, str(pick.package)
         here = [file for file, package, _ in frame.files if package == place and file.rpartition("/")[0] == group]
+        parts = self._parts(here)
         writers = [file for file, _, whole in frame.files if OmegaConf.select(whole, place) is not None]
-        writers = [file for file in writers if file not in self._parts(here)]
+        writers = [file for file in writers if file not in parts]
         known = pick.get_key_element() in frame.cfg.hydra.runtime.choices
         if not known or len(here) != 1 or writers != here or not isinstance(pick.value(), str):
             return None

@@ -9,6 +9,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from uniads.distiller.base import task_loss
+from uniads.distiller.composed import Composed
 from uniads.knowledge import Batch, read_knowledge
 from uniads.learner.learner import Learner
 from uniads.model.base import lay_out, place
@@ -61,7 +62,8 @@ def measure_shares(learner: Learner, batch: Batch) -> dict[str, float]:
         Shares that sum to 1; empty where there is no term, or the distillation is over. Where no loss has a gradient
         all shares are 0.
     """
-    if learner.distiller.over:
+    made = learner.distiller
+    if made.over or (isinstance(made, Composed) and not made.terms()):
         return {}
     if learner.mix:
         batch = learner.mix(batch, learner.current_epoch, 0)

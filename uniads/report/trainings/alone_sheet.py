@@ -13,7 +13,7 @@ PLAIN = "plain"
 TASK = "task"
 DROWNED = 0.2
 """Below this share of the gradient the labels count as drowned."""
-OF_METHOD = ("distiller", "also", "published", "teacher_store", "kd")
+OF_METHOD = ("distiller", "published", "teacher_store")
 """Parts of a configuration in which a method may differ from training without a teacher."""
 
 
