@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from uniads.data.digits import Digits
 from uniads.data.fake import Fake
 from uniads.data.split import split_by_class
+from uniads.error import UserError
 
 
 def fake(**more: object) -> Fake:
@@ -100,3 +101,23 @@ def test_an_empty_part_is_refused() -> None:
 def test_a_batch_of_no_image_is_refused() -> None:
     with pytest.raises(ValueError, match=r"recipe\.batch_size must be 1 or more, got 0"):
         fake().train(0)
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5])
+def test_a_share_of_the_digits_is_the_test_set_and_no_other_image_is(share: float) -> None:
+    data = digits(test_fraction=share, holdout=False)
+    train, test = data.train(8), data.test(8)
+    every = digits(holdout=False)
+    pixels = {image.tobytes() for image in every.read(train=True).pixels.numpy()} | {
+        image.tobytes() for image in every.read(train=False).pixels.numpy()
+    }
+    assert len(test.label) == pytest.approx(share * 1797, abs=5)
+    assert len(train.label) + len(test.label) == 1797
+    mine = [image.tobytes() for part in (True, False) for image in data.read(train=part).pixels.numpy()]
+    assert set(mine) == pixels
+
+
+@pytest.mark.parametrize("share", [0, 1, -0.1])
+def test_a_test_set_of_no_digit_or_all_is_refused(share: float) -> None:
+    with pytest.raises(UserError, match="test_fraction must be above 0 and below 1"):
+        digits(test_fraction=share)
