@@ -82,7 +82,7 @@ def test_a_node_of_class_maps_says_what_it_needs() -> None:
         distiller.adapt(known, known)
 
 
-def class_maps_by_hand(made: Network, known: Knowledge) -> Tensor:
+def class_maps_by_hand(made: Network, known: Knowledge, bias: bool = True) -> Tensor:
     """Of a WRN: batch norm, ReLU, and the classifier at each position."""
     x, norm, head = known.features[-1], made.bn1, made.fc
     if norm.training:
@@ -91,7 +91,8 @@ def class_maps_by_hand(made: Network, known: Knowledge) -> Tensor:
         mean, var = (s.view(1, -1, 1, 1) for s in (norm.running_mean, norm.running_var))
     scale, shift = (p.view(1, -1, 1, 1) for p in (norm.weight, norm.bias))
     before = ((x - mean) / (var + norm.eps).sqrt() * scale + shift).relu()
-    return torch.einsum("kc,nchw->nkhw", head.weight, before) + head.bias.view(1, -1, 1, 1)
+    maps = torch.einsum("kc,nchw->nkhw", head.weight, before)
+    return maps + head.bias.view(1, -1, 1, 1) if bias else maps
 
 
 def cat_kd(s: Tensor, t: Tensor, b: Batch) -> Tensor:
@@ -140,13 +141,32 @@ def test_a_distiller_is_its_formula(name: str) -> None:
     formula = {"cat_kd": cat_kd, "sdd_kd": lambda *x: sdd(*x, False), "sdd_dkd": lambda *x: sdd(*x, True)}[name]
     said = knowledge_of(teacher, b.image)
     with torch.no_grad():
-        taught = class_maps_by_hand(teacher, said)
+        taught = class_maps_by_hand(teacher, said, name != "cat_kd")
     known = student(b.image)
+    own = class_maps_by_hand(student, known, name != "cat_kd")
     results = []
-    for loss in (sum(distiller(known, said, b).values()), formula(class_maps_by_hand(student, known), taught, b)):
-        results.append((loss, *torch.autograd.grad(loss, list(student.parameters()), retain_graph=True)))
+    for loss in (sum(distiller(known, said, b).values()), formula(own, taught, b)):
+        gradients = torch.autograd.grad(loss, list(student.parameters()), retain_graph=True, materialize_grads=True)
+        results.append((loss, *gradients))
     for mine, wanted in zip(*results, strict=True):
         torch.testing.assert_close(mine, wanted, rtol=1e-9, atol=1e-9)
+
+
+def test_a_pair_of_two_families_compares_pooled_maps_of_length_1() -> None:
+    """As the code of CAT-KD's authors does for it; the length of a map then changes nothing."""
+    student, teacher = network("wrn_16_1").eval(), network("wrn_16_1", 1).eval()
+    values = {"cam.transform.first": {"size": 2, "normalise": True}}
+    distiller: Distiller = build("distiller", "cat_kd", cam={"weight": 80}, **values)
+    distiller.adapt(Context.of(student, teacher, batch().image))
+    b = batch()
+    known, said = knowledge_of(student, b.image), knowledge_of(teacher, b.image)
+    pooled = [
+        class_maps_by_hand(made, of, bias=False).unflatten(3, (2, -1)).unflatten(2, (2, -1)).mean((3, 5)).flatten(2)
+        for made, of in ((student, known), (teacher, said))
+    ]
+    unit = [x / x.square().sum(-1, keepdim=True).sqrt() for x in pooled]
+    found = sum(distiller(known, said, b).values())
+    torch.testing.assert_close(found, 80 * (unit[0] - unit[1]).square().mean(), rtol=1e-9, atol=1e-9)
 
 
 def test_regions_of_one_are_the_logits_and_labels_go_along() -> None:

@@ -48,7 +48,6 @@ def test_ctkd_is_its_formula_and_the_temperatures_gradient_is_reversed(theta: fl
     ("ramp", "epochs", "reversals"),
     [
         (10 / 240, 240, {0: -0.0244717, 4: -0.5, 8: -0.9755283, 9: -1, 100: -1}),  # as the authors train
-        (0.041667, 240, {0: -0.0244717, 4: -0.5, 9: -1}),  # as the option has it
         (10 / 240, 48, {0: -0.5, 1: -1}),
         (10 / 240, 1, {0: -1}),
         (0, 240, {0: -1}),

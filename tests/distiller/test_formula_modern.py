@@ -10,9 +10,10 @@ from torch.nn import functional as F
 from tests.distiller.test_formula import CLASSES, STUDENT, TEACHER, Loss, batch, judged, knowledge, normalised
 from uniads import build
 from uniads.distiller.course import Course
+from uniads.error import UserError
 from uniads.knowledge import Batch, Knowledge
 
-RISE = Course(0.083333).share(0, 240)
+RISE = Course(20 / 240).share(0, 240)
 
 
 def z_scores(z: Tensor) -> Tensor:
@@ -169,3 +170,26 @@ def test_the_wkd_view_of_one_normal_pair_is_their_wasserstein_distance() -> None
     view = build("transform", "mean_std", ratio=1.0, eps=1e-12)
     s, t = base[None, :1], (5 * base + 3)[None, :1]
     torch.testing.assert_close(F.mse_loss(view(s), view(t)), torch.tensor(25.0, dtype=torch.float64))
+
+
+@pytest.mark.parametrize(("height", "width"), [(8, 8), (7, 5), (4, 4), (2, 3)])
+def test_the_wkd_distance_of_cells_is_the_mean_over_them(height: int, width: int) -> None:
+    """Each cell as a map of its own, with the bounds of torch's adaptive pooling."""
+    grid, shape = 4, (3, 2, height, width)
+    s, t = (torch.randn(shape, generator=torch.Generator().manual_seed(n), dtype=torch.float64) for n in (0, 1))
+    whole, view = build("transform", "mean_std"), build("transform", "mean_std", grid=grid)
+    found = []
+    for row in range(grid):
+        for column in range(grid):
+            top, bottom = row * height // grid, -(-(row + 1) * height // grid)
+            left, right = column * width // grid, -(-(column + 1) * width // grid)
+            found.append(F.mse_loss(*(whole(x[..., top:bottom, left:right].contiguous()) for x in (s, t))))
+    torch.testing.assert_close(F.mse_loss(view(s), view(t)), torch.stack(found).mean())
+    means = F.adaptive_avg_pool2d(s, grid).flatten(2)
+    torch.testing.assert_close(view(s).view(3, grid * grid, 4)[:, :, :2], 4**0.5 * 4**0.5 * means.mT)
+    torch.testing.assert_close(view(s.flatten(2)), whole(s))
+
+
+def test_a_grid_without_cells_is_refused() -> None:
+    with pytest.raises(UserError, match=r"grid of mean_std must be 1 or more, got 0"):
+        build("transform", "mean_std", grid=0)

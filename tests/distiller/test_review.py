@@ -244,11 +244,11 @@ def test_a_balanced_term_is_measured_at_its_full_weight() -> None:
 
 @pytest.mark.parametrize(
     ("overrides", "weight", "ramp"),
-    [(["+pair=wrn40_2-wrn16_2"], 5, 0.0833), (["+pair=wrn40_2-shufflenetv1"], 5, 0.0833),
-     (["+pair=resnet32x4-resnet8x4"], 5, 0.0833), (["+pair=resnet32x4-shufflenetv2"], 8, 0.0833),
-     (["+pair=resnet110-resnet32"], 1, 0.0833), (["+pair=resnet56-resnet20"], 0.6, 0.0833),
-     (["+pair=resnet34-resnet18"], 1, 0), (["+pair=vgg13-vgg8"], 1, 0.0833), ([], 1, 0.0833),
-     (["+pair=resnet56-resnet20", "distiller.review.weight=3"], 3, 0.0833)],
+    [(["+pair=wrn40_2-wrn16_2"], 5, 20 / 240), (["+pair=wrn40_2-shufflenetv1"], 5, 20 / 240),
+     (["+pair=resnet32x4-resnet8x4"], 5, 20 / 240), (["+pair=resnet32x4-shufflenetv2"], 8, 20 / 240),
+     (["+pair=resnet110-resnet32"], 1, 20 / 240), (["+pair=resnet56-resnet20"], 0.6, 20 / 240),
+     (["+pair=resnet34-resnet18"], 1, 0), (["+pair=vgg13-vgg8"], 1, 20 / 240), ([], 1, 20 / 240),
+     (["+pair=resnet56-resnet20", "distiller.review.weight=3"], 3, 20 / 240)],
 )  # fmt: skip
 def test_a_pair_has_its_authors_weight_and_the_command_line_goes_before_it(
     overrides: list[str], weight: float, ramp: float

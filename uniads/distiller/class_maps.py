@@ -17,11 +17,12 @@ from uniads.model.neck import neck_of
 
 @final
 class ClassMaps(nn.Module):
-    """m = W · neck(f) + b: class activation maps (N, K, H, W), whose mean over the positions are the logits.
+    """m = W · neck(f), or with the bias b: class activation maps (N, K, H, W). Those with it have the logits as mean.
 
     f is the network's last feature map, ``neck`` what follows before the pooling (see ``Network.neck``), W and b its
-    classifier. Of a teacher all of it is a copy that nothing changes. A student's are its own: they get the gradient,
-    and its batch norms normalise as they did, without counting the batch a second time.
+    classifier. A class activation map has no bias; the logits of pooled regions have it. Of a teacher all of it is a
+    copy that nothing changes. A student's are its own: they get the gradient, and its batch norms normalise as they
+    did, without counting the batch a second time.
 
     Source: class activation maps, arXiv:1512.04150; as knowledge, CAT-KD, arXiv:2304.12777.
 
@@ -30,18 +31,20 @@ class ClassMaps(nn.Module):
         known: what it says of ``image``.
         image: images of the data's shape.
         trained: whether it is the student.
+        bias: whether b is added.
 
     Raises:
         UserError: it has no linear classifier of the mean of a map.
     """
 
-    def __init__(self, network: nn.Module, known: Knowledge, image: Tensor, trained: bool) -> None:
+    def __init__(self, network: nn.Module, known: Knowledge, image: Tensor, trained: bool, bias: bool = True) -> None:
         super().__init__()
+        self.bias = bias
         neck, head = neck_of(network, image), head_of(network, known)
         # A student's parts in a list are no submodules: they are in its state already, and in the optimizer.
         self._own = [neck, head] if trained else []
         self.neck = None if trained else Still(neck)
-        self.head = None if trained else Still(_Positions(head))
+        self.head = None if trained else Still(_Positions(head, bias))
 
     def forward(self, feature: Tensor) -> Tensor:
         """The maps of a batch's last feature maps; not in half precision, whatever these are in."""
@@ -52,31 +55,32 @@ class ClassMaps(nn.Module):
             neck, head = self._own
             counted = {name: buffer.clone() for name, buffer in neck.named_buffers()}
             before: Tensor = functional_call(neck, counted, (full(feature),))
-            return _classify(before, head)
+            return _classify(before, head, self.bias)
 
 
 class _Positions(nn.Module):
     """A linear classifier of each position."""
 
-    def __init__(self, head: nn.Module) -> None:
+    def __init__(self, head: nn.Module, bias: bool) -> None:
         super().__init__()
-        self.head = head
+        self.head, self.bias = head, bias
 
     def forward(self, x: Tensor) -> Tensor:
-        return _classify(x, self.head)
+        return _classify(x, self.head, self.bias)
 
 
-def _classify(x: Tensor, head: nn.Module) -> Tensor:
+def _classify(x: Tensor, head: nn.Module, bias: bool) -> Tensor:
     assert isinstance(head, nn.Linear)
-    return F.conv2d(x, head.weight[:, :, None, None], head.bias)
+    return F.conv2d(x, head.weight[:, :, None, None], head.bias if bias else None)
 
 
-def make_class_maps(who: str, context: Context) -> nn.ModuleDict:
+def make_class_maps(who: str, context: Context, bias: bool) -> nn.ModuleDict:
     """The class maps of ``student`` and ``teacher``.
 
     Args:
         who: needs them, for a message.
         context: the training.
+        bias: whether those of the classifiers are added.
 
     Raises:
         UserError: a network or an example of the data is not given, or a network has no class maps.
@@ -86,14 +90,17 @@ def make_class_maps(who: str, context: Context) -> nn.ModuleDict:
     image = context.require("batch", context.batch, who).image
     return nn.ModuleDict(
         {
-            "student": ClassMaps(student, context.student_knowledge, image, trained=True),
-            "teacher": ClassMaps(teacher, context.taught, image, trained=False),
+            "student": ClassMaps(student, context.student_knowledge, image, True, bias),
+            "teacher": ClassMaps(teacher, context.taught, image, False, bias),
         }
     )
 
 
 def regions(maps: Tensor, grids: Sequence[int]) -> Tensor:
     """The logits of pooled regions, (R · N, K), R = Σ g²: all images of the first region, then all of the second, ...
+
+    Each grid pools the map itself, so that a single region has the image's own logits. SDD's code pools 1x1 and 2x2 out
+    of 4x4 regions, which is the same unless a side of the map is no multiple or divisor of 4.
 
     Args:
         maps: class maps (N, K, H, W).

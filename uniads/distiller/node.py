@@ -123,7 +123,8 @@ class Node(nn.Module):
             UserError: they are not given, or have no linear classifier of the mean of a map.
         """
         if self.source in CLASS_MAPS:
-            self.class_maps = make_class_maps(f"the {self.source} node", context or Context.between(student, teacher))
+            whole = context or Context.between(student, teacher)
+            self.class_maps = make_class_maps(f"the {self.source} node", whole, bias=self.source == "regions")
         self.align = self._make_adapter(self._pick(student, "student"), self._pick(teacher, "teacher"))
 
     def _make_adapter(self, student: Tensor, teacher: Tensor) -> nn.Module | None:

@@ -34,7 +34,9 @@ class Review(Loss):
     the sides 4, 2, 1, as far as these are below the map's. Each MSE is a mean over all elements.
 
     w rises over 20 of 240 epochs in the code for CIFAR-100, see ``Course``, and is 1 throughout in that for ImageNet.
-    The code for CIFAR-100 takes the teacher's maps before their last ReLU; here they are the taps, which are after it.
+    The first epoch has 1/20 here and in mdistiller, and 0 in the authors' code. That code takes the teacher's maps
+    before their last ReLU for CIFAR-100, and those of WRN after the batch norm that follows. Here they are the taps: of
+    ResNet and VGG after that ReLU, of WRN before that batch norm, where the authors' weight is one for another scale.
     A map of one pixel in a batch of one has no variance, and is normalised with running statistics.
 
     Source: Chen et al., arXiv:2104.09044, and its code, from which initial weights, weights and ramp are.

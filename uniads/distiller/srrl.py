@@ -22,7 +22,8 @@ class SRRL(Loss):
     g is the student's knowledge in the teacher's space, e_t the teacher's embedding, z_t its logits, and W_t, b_t its
     frozen classifier. With ``source=feature``, as in the authors' code, g = GAP(c(f_s)) with the student's last map
     f_s; with ``embedding``, as in SimKD's code, g = c(e_s) with its pooled map, which gives other statistics to the
-    batch norm. c = ReLU(BatchNorm(Conv1x1)), the convolution without a bias.
+    batch norm. c = ReLU(BatchNorm(Conv1x1)), the convolution without a bias and with
+    torch's initial weights; the norm is blind to their scale.
 
     There is no KL: in spite of the name the logits are compared by their squares. The authors' weights for ImageNet
     are 1 and 1, with a cross-entropy of weight 1; those for CIFAR were searched for each pair and not kept. SimKD adds

@@ -33,7 +33,7 @@ class WKDL(Loss):
 
     w falls to 0 from epoch decay · epochs on, see ``Course``; it touches the second part alone.
 
-    All in logarithms, where the code adds 1e-8 to each denominator, so that no probability is too small.
+    All in logarithms, so that no probability is too small; the code adds 1e-8 to each denominator and to the costs.
 
     Source: arXiv:2412.08139, and its code: reg 0.05, 10 steps, kappa 1, decay from epoch 150 of 240; tau 8, gamma 600
     for ResNet-32x4 to ResNet-8x4 on CIFAR-100, 6 and 200 for WRN-40-2 to ShuffleNetV1. The cross-entropy with the

@@ -12,7 +12,8 @@ class Average(AveragedModel):
     """θ̄ = d θ̄ + (1 - d) θ after each step, of the weights and of batch norm's statistics alike.
 
     d = min(decay, (1 + n) / (10 + n)) after n steps, so that the average follows a young student: without that a
-    training that stops early would be judged by weights near its first ones. Counters take their newest value, rounded.
+    training that stops early would be judged by weights near its first ones. The weights after the first step are
+    taken as they are, and counters their newest value, rounded.
 
     Sources: Polyak and Juditsky, doi:10.1137/0330046; the decay of the first steps is TensorFlow's
     ``ExponentialMovingAverage`` with ``num_updates``. Done by torch's ``AveragedModel``.

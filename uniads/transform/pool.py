@@ -10,12 +10,15 @@ from uniads.transform.base import Transform
 
 
 class Pool(Transform):
-    """T(x) = adaptive average pooling to size x size positions; (N, C, size, size), whatever the map's own size.
+    """T(x) = P(x) or, normalised, P(x)[n, c] / max(‖P(x)[n, c]‖₂, 1e-12); (N, C, size, size) of any map.
 
-    Source: CAT-KD, arXiv:2304.12777, which compares class activation maps of 2x2 positions.
+    P is adaptive average pooling; the l2 norm is that over the size² positions, as of ``norm_hw``.
+
+    Source: CAT-KD, arXiv:2304.12777, which compares class activation maps of 2x2 positions, of some pairs normalised.
 
     Args:
         size: positions on a side, at least 1.
+        normalise: whether each pooled map has length 1.
 
     Raises:
         UserError: size is below 1.
@@ -29,11 +32,12 @@ class Pool(Transform):
     ranks: ClassVar[dict[int, int]] = {4: 4}
     keeps_classes: ClassVar[bool] = True
 
-    def __init__(self, size: int = 2) -> None:
+    def __init__(self, size: int = 2, normalise: bool = False) -> None:
         super().__init__()
         if size < 1:
             raise UserError(f"size must be 1 or more, got {size}; size=1 gives the mean of the map")
-        self.size = size
+        self.size, self.normalise = size, normalise
 
     def compute(self, x: Tensor) -> Tensor:
-        return F.adaptive_avg_pool2d(x, self.size)
+        pooled = F.adaptive_avg_pool2d(x, self.size)
+        return F.normalize(pooled.flatten(2), dim=2).view_as(pooled) if self.normalise else pooled
