@@ -14,6 +14,7 @@ LENGTH = "the schedule says how long a candidate is trained: search.schedule and
 PLACES = "the search gives every candidate a folder of its own"
 QUIET = "a candidate is trained quietly, validated once and never tested"
 JUDGED = "all candidates are judged in one way; statistics=... sets it for the search"
+PRECISION = "all candidates compute in one precision; dtype=... sets it for the search"
 LAUNCH = "it says how the search runs, not what a candidate is"
 
 SET: Mapping[str, str] = {
@@ -21,7 +22,7 @@ SET: Mapping[str, str] = {
     "epochs": LENGTH, "stop_epoch": LENGTH,
     "paths": PLACES, "teacher_store": PLACES,
     "test": QUIET, "trial": QUIET, "logger": QUIET, "callback": QUIET, "data.holdout": QUIET,
-    "statistics": JUDGED,
+    "statistics": JUDGED, "dtype": PRECISION,
     "hydra": LAUNCH, "hydra/launcher": LAUNCH, "launcher": LAUNCH, "search": LAUNCH, "space": LAUNCH, "final": LAUNCH,
     "report": LAUNCH, "sweep": LAUNCH, "algorithm": LAUNCH, "schedule": LAUNCH, "pair": LAUNCH, "threads": LAUNCH,
     "experiment": LAUNCH, "debug": LAUNCH,

@@ -1,7 +1,7 @@
 """The border of a search: from its composed configuration to settings."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from uniads.transform.base import LabelTransform, Transform
 SEARCH_ONLY = ("search", "space", "final", "report", "plan", "sweep", "launcher", "algorithm", "schedule")
 """Keys of the search command that a single training does not have, or that choose how its jobs are launched."""
 
-SHARED = ("statistics", "threads")
+SHARED = ("dtype", "statistics", "threads")
 """Keys that a search sets otherwise than a single training does, for all its candidates."""
 
 BASELINES = ("plain", "kd")
@@ -146,6 +146,12 @@ class SearchSettings:
     facts: Mapping[str, Any]
     config: Mapping[str, Any]
 
+    def with_dtype(self, dtype: str) -> "SearchSettings":
+        """The same search, all of whose candidates compute in one precision, on whichever machine they are trained."""
+        own, new = spell("dtype", self.training.dtype), spell("dtype", dtype)
+        overrides = tuple(new if each == own else each for each in self.overrides)
+        return replace(self, overrides=overrides, training=replace(self.training, dtype=dtype))
+
     @property
     def cost(self) -> int:
         """Epochs that the search costs at most."""
@@ -185,10 +191,10 @@ def search_settings(cfg: DictConfig, loader: ConfigLoader) -> SearchSettings:
     passed = _training_overrides(hydra.overrides.task)
     overrides = [*cfg.space.base, *(str(o.input_line) for o in passed), *(spell(key, cfg[key]) for key in SHARED)]
     shared = loader.load_configuration("train", overrides, RunMode.RUN)
+    training = training_settings(shared)
     fixed = frozenset(override.get_key_element().lstrip("+~") for override in passed)
     make = blueprint(search.algorithm, "search.algorithm")()
     schedule = blueprint(search.schedule, "search.schedule")()
-    training = training_settings(shared)
     return SearchSettings(
         training=training,
         overrides=tuple(overrides),

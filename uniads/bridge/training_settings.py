@@ -94,6 +94,7 @@ def training_settings(cfg: DictConfig) -> TrainingSettings:
         threads=cfg.threads,
         memory_format=cfg.memory_format,
         statistics=cfg.statistics,
+        dtype=cfg.dtype,
         store=_store_settings(cfg, directory),
         directory=directory,
         plan=cfg.plan,

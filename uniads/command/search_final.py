@@ -18,7 +18,7 @@ from uniads.training.identity import identify_training
 def train_best(setup: Setup, best: Trial, console: Console) -> Outcome:
     """Train the chosen candidate with the full recipe on the whole training set, and test it."""
     directory = setup.settings.directory / "final"
-    protocol = ("data.holdout=false", "test=true", "statistics=running")
+    protocol = ("data.holdout=false", "test=true", "statistics=running", "dtype=float32")
     own = [*best.overrides, f"seed={best.seed}", *protocol, f"paths.run_dir={quote(directory)}"]
     cfg = setup.launch.loader.load_configuration("train", [*setup.launch.overrides, *own], RunMode.RUN)
     training = training_settings(cfg)

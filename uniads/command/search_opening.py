@@ -11,6 +11,7 @@ from uniads.command.search_plan import plan_search
 from uniads.command.search_setup import Setup
 from uniads.command.search_summary import note_summary
 from uniads.logger.wandb import describe_logging
+from uniads.settings.training import BFLOAT16
 from uniads.teacher.find import find_teacher
 from uniads.teacher.training import with_accuracy
 from uniads.terminal.console import print_lines
@@ -29,6 +30,7 @@ def introduce(setup: Setup, console: Console) -> None:
         f"pair     {training.pair}: the target is {setup.target:,} parameters, those of the pair's own student",
         f"space    {settings.space.name}: {genes} genes, {setup.space.size:.3g} combinations",
         f"budget   {settings.candidates} candidates, {_describe_rungs(settings)}, {_describe_cost(settings)}",
+        *_describe_precision(settings),
         *setup.warm_start.lines(setup.space),
         describe_logging(training.logger),
     ]
@@ -56,6 +58,14 @@ def _describe_cost(settings: SearchSettings) -> str:
     if not settings.confirm_cost:
         return cost
     return f"{cost}, {settings.confirm_cost:,} of them to train the best {settings.confirm} again"
+
+
+def _describe_precision(settings: SearchSettings) -> list[str]:
+    if settings.training.dtype != BFLOAT16 or settings.ledger is not None:
+        return []
+    return [
+        "         candidates compute in bfloat16, which is faster here; dtype=float32 is as exact as the final training"
+    ]
 
 
 def get_teacher(setup: Setup, console: Console) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import log
 from typing import Any
 
+import torch
 from hydra.core.config_loader import ConfigLoader
 
 import uniads
@@ -22,9 +23,11 @@ from uniads.model.base import Network
 from uniads.search import Algorithm, Genome, Ledger, Measure, Objective, SearchSpace, Trial
 from uniads.search.account import fingerprint
 from uniads.search.replay.record import Record
+from uniads.settings.training import TrainingSettings
 from uniads.teacher.assistants import teaching_key
 from uniads.teacher.identity import hash_facts
 from uniads.training.parts import data_shape, load_data
+from uniads.training.precision import student_dtype
 from uniads.training.rehearsal import rehearse
 
 MEASURED = ("val_loss", "val_err1", "train_loss", "params", "flops", "epoch_flops", "seconds")
@@ -70,6 +73,7 @@ def build_setup(settings: SearchSettings, loader: ConfigLoader) -> Setup:
     data = load_data(training)
     dressing = build_dressing(settings, (data.channels, *data.size))
     students = Students(training.chosen_student, settings.space.models, data_shape(data), dressing)
+    settings = settings.with_dtype(_find_dtype(training, students))
     warm_start = WarmStart(settings.space.base_distiller, settings.space.warm_start, settings.space.defaults)
     space = build_space(settings, students, warm_start)
     target = students.count({})
@@ -91,6 +95,13 @@ def build_setup(settings: SearchSettings, loader: ConfigLoader) -> Setup:
     measures = _build_measures(settings, target, data.num_classes)
     algorithm = _build_algorithm(settings, space, warm_start, measures, students, data)
     return Setup(settings, data, space, algorithm, measures, launch, target, warm_start)
+
+
+def _find_dtype(training: TrainingSettings, students: Students) -> str:
+    """In which precision the candidates' layers compute, on whichever machine they are trained."""
+    with torch.device("meta"):
+        student = students.build({})
+    return str(student_dtype(training, student)).removeprefix("torch.")
 
 
 def _build_measures(settings: SearchSettings, target: int, classes: int) -> tuple[Measure, ...]:

@@ -17,6 +17,7 @@ from uniads.knowledge import Batch, Knowledge, read_batch, read_knowledge
 from uniads.learner.average import Average
 from uniads.learner.frozen import Frozen, TeacherSource
 from uniads.learner.limit import check_loader, check_mixing, check_trainer, check_views
+from uniads.learner.precision import casting, raise_knowledge
 from uniads.learner.steps import count_steps
 from uniads.model.base import AUTO, lay_out, place
 from uniads.recipe import Recipe
@@ -54,6 +55,9 @@ class Learner(LightningModule):
             distiller needs it, and no part of the learner's state.
         memory_format: of student and teacher; see ``lay_out`` of ``uniads.model.base``.
         seed: of what is mixed in a batch.
+        dtype: in which the student's layers compute: float32, or bfloat16 under autocast. Weights, gradients, batch
+            norm's statistics and the optimizer stay as they are, and what the student knows is raised to float32, in
+            which the distiller computes.
 
     Raises:
         UserError: the distiller needs a teacher, or can't learn from mixed images.
@@ -69,6 +73,7 @@ class Learner(LightningModule):
         teacher: TeacherSource | nn.Module | None = None,
         memory_format: str = AUTO,
         seed: int = 0,
+        dtype: torch.dtype = torch.float32,
     ) -> None:
         super().__init__()
         if distiller.needs_teacher and teacher is None:
@@ -76,6 +81,7 @@ class Learner(LightningModule):
         check_mixing(recipe, distiller)
         self.student = student
         self._layout = lay_out(student, memory_format)
+        self._computes = dtype
         self.distiller = distiller
         self.recipe, self.epochs = recipe, epochs
         decay = recipe.squeeze_ema(epochs)
@@ -167,7 +173,9 @@ class Learner(LightningModule):
         # Of a compiled student's answers none is computed out of another: gradients between them can't be measured.
         compiled = compiled and (self.distiller.settled or not self.training)
         network = self.get_submodule(name)
-        return read_knowledge(network(image) if compiled else network.forward(image), "student")
+        with casting(self._computes, image.device):
+            said = read_knowledge(network(image) if compiled else network.forward(image), "student")
+        return raise_knowledge(said) if self._computes == torch.bfloat16 else said
 
     def _add_to_sums(self, values: dict[str, Tensor], images: int) -> None:
         """Sum up on the device; reading a value here would wait for the device in every step."""

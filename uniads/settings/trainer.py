@@ -10,6 +10,9 @@ from pytorch_lightning import Trainer
 from uniads.error import UserError
 from uniads.settings.blueprint import Blueprint
 
+FULL = ("32-true", "32", "None")
+"""Lightning's names of float32."""
+
 
 @dataclass(frozen=True)
 class TrainerSettings:

@@ -14,7 +14,10 @@ from uniads.recipe import Recipe
 from uniads.settings.blueprint import Blueprint, chosen
 from uniads.settings.store import TeacherStoreSettings
 from uniads.settings.teacher import Compiling, TeacherSettings
-from uniads.settings.trainer import TrainerSettings
+from uniads.settings.trainer import FULL, TrainerSettings
+
+FLOAT32, BFLOAT16 = "float32", "bfloat16"
+"""In which a student's layers compute."""
 
 RUNNING, ESTIMATED = "running", "estimated"
 """Statistics of batch norm: those of the training, or new ones."""
@@ -43,6 +46,7 @@ class TrainingSettings:
         threads: CPU threads of torch; None: torch's own choice.
         memory_format: of all networks: ``auto``, ``channels_last`` or ``contiguous``.
         statistics: of batch norm, with which the student is judged: ``running`` or ``estimated``.
+        dtype: in which the student's layers compute: ``float32``, ``bfloat16`` or ``auto``.
         store: where the teacher's answers are kept.
         directory: where checkpoints, student and outcome are written.
         plan: whether it only says what it would take.
@@ -50,7 +54,7 @@ class TrainingSettings:
         logger: of a training that is no trial; None for none.
 
     Raises:
-        UserError: ``stop_epoch``, ``chance``, ``memory_format`` or ``statistics`` is out of its range.
+        UserError: ``stop_epoch``, ``chance``, ``memory_format``, ``dtype`` or ``statistics`` is out of its range.
     """
 
     pair: str
@@ -75,6 +79,7 @@ class TrainingSettings:
     logger: Blueprint[Any] | None = None
     memory_format: str = AUTO
     statistics: str = RUNNING
+    dtype: str = FLOAT32
 
     def __post_init__(self) -> None:
         if not 0 < self.stop_epoch <= self.schedule_epochs:
@@ -85,6 +90,13 @@ class TrainingSettings:
             raise UserError(f"chance must be above 0, or null for no bound, got {self.chance}")
         if self.memory_format not in MEMORY_FORMATS:
             raise UserError(f"memory_format must be {', '.join(MEMORY_FORMATS)}, got {self.memory_format!r}")
+        if self.dtype not in (FLOAT32, BFLOAT16, AUTO):
+            raise UserError(f"dtype must be float32, bfloat16 or auto, got {self.dtype!r}")
+        if self.dtype == BFLOAT16 and str(self.trainer.facts.get("precision")) not in FULL:
+            raise UserError(
+                f"dtype=bfloat16 needs trainer.precision=32-true, got {self.trainer.facts['precision']!r}: both say in "
+                "which precision a student computes; with trainer.precision=bf16-mixed a teacher is trained so, too"
+            )
         if self.statistics not in (RUNNING, ESTIMATED):
             raise UserError(f"statistics must be running or estimated, got {self.statistics!r}")
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from uniads.settings.training import RUNNING, TrainingSettings
+from uniads.settings.training import FLOAT32, RUNNING, TrainingSettings
 from uniads.teacher.assistants import teaching_facts
 from uniads.teacher.identity import data_facts, recipe_facts
 
@@ -48,6 +48,8 @@ def identify_training(settings: TrainingSettings) -> dict[str, Any]:
     }
     if settings.statistics != RUNNING:
         facts["statistics"] = settings.statistics  # decides which epoch is the best
+    if settings.dtype != FLOAT32:
+        facts["dtype"] = settings.dtype
     callbacks = [dict(each.facts) for each in settings.callbacks if each.target not in INDIFFERENT_CALLBACKS]
     if callbacks:
         facts["callback"] = callbacks

@@ -20,6 +20,7 @@ from uniads.teacher.identity import load_data
 from uniads.teacher.source import build_source
 from uniads.teacher.training import Teacher, build_network, with_accuracy
 from uniads.teacher.watcher import TeacherWatcher
+from uniads.training.precision import student_dtype
 from uniads.training.rehearsal import rehearse, rehearse_candidate
 
 __all__ = ["Parts", "build_parts", "data_shape", "load_data"]
@@ -64,8 +65,9 @@ def build_parts(settings: TrainingSettings, watcher: TeacherWatcher | None = Non
     )
     source = build_source(settings, data, distiller, teacher, context.taught) if teacher else None
     learner = Learner(
-        student, distiller, settings.recipe, settings.schedule_epochs, data.num_classes, source, layout, data.seed
-    )
+        student, distiller, settings.recipe, settings.schedule_epochs, data.num_classes, source, layout, data.seed,
+        student_dtype(settings, student),
+    )  # fmt: skip
     return Parts(data, student, distiller, learner, teacher)
 
 

@@ -23,6 +23,7 @@ from uniads.settings.training import TrainingSettings
 from uniads.teacher.source import answer_dtype
 from uniads.teacher.store import storage_bytes
 from uniads.teacher.training import build_network
+from uniads.training.precision import student_dtype
 
 STEPS = 4
 """Steps that are made; the first, which warms up, does not count."""
@@ -78,7 +79,9 @@ def time_student(settings: TrainingSettings, data: Data) -> EpochCost:
         distiller, student, teacher, data, recipe.batch_size, lambda: build_network(model, data), layout
     )
     answers = _Once(Frozen(teacher, answer_dtype(settings), memory_format=layout)) if teacher else None
-    learner = Learner(student, distiller, recipe, settings.schedule_epochs, data.num_classes, answers, layout)
+    epochs, classes = settings.schedule_epochs, data.num_classes
+    dtype = student_dtype(settings, student)
+    learner = Learner(student, distiller, recipe, epochs, classes, answers, layout, dtype=dtype)
     seconds = _time_steps(settings, data, learner)
     size = 2 * BYTES * sum(each.numel() for each in learner.parameters())
     if answers is None:
