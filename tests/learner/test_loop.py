@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 
 from tests.journey import LIGHTNING, small
+from uniads.learner.kept import read_kept
+from uniads.model import checkpoint
 from uniads.outcome import Outcome
 from uniads.training.fit import fit
 
@@ -36,6 +38,20 @@ def same(one: Path, other: Path) -> bool:
     ours, theirs = weights(one), weights(other)
     assert ours.keys() == theirs.keys()
     return all(torch.equal(value, theirs[name]) for name, value in ours.items())
+
+
+def test_the_last_epoch_is_kept_where_an_earlier_one_was_the_best(tmp_path: Path, teachers: str) -> None:
+    settings = small(tmp_path / "run", teachers, "distiller=plain", "recipe.epochs=6")
+    outcome = fit(settings)
+    assert outcome.best_epoch is not None
+    assert outcome.best_epoch < 6  # all images are told apart before, and no later epoch is better
+    last, best = (read_kept(tmp_path / "run" / name) for name in ("last.ckpt", "best.ckpt"))
+    assert (last["epochs"], best["epochs"]) == (6, outcome.best_epoch)
+    for file, exported in (("last.ckpt", "student.pt"), ("best.ckpt", "student_best.pt")):
+        mine, wanted = (checkpoint.read(tmp_path / "run" / name)["model"] for name in (file, exported))
+        assert all(torch.equal(value, wanted[name]) for name, value in mine.items())
+    again = fit(settings)
+    assert (again.best_epoch, again.val_acc1) == (outcome.best_epoch, outcome.val_acc1)
 
 
 @pytest.mark.parametrize("distiller", [("distiller=kd",), RANDOM])

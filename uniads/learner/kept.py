@@ -105,7 +105,9 @@ class KeepEpochs(Checkpoint):
 
 
 class KeepBest(ModelCheckpoint):
-    """Keeps ``best.ckpt`` and ``last.ckpt`` in a directory, which may be moved between two processes.
+    """Keeps ``best.ckpt`` in a directory, which may be moved between two processes.
+
+    The last epoch's file is that of ``KeepEpochs``: Lightning writes one only where the best was written, too.
 
     Args:
         directory: where they are.
@@ -113,9 +115,7 @@ class KeepBest(ModelCheckpoint):
     """
 
     def __init__(self, directory: Path, monitor: str | None) -> None:
-        super().__init__(
-            directory, filename="best", monitor=monitor, mode="max", save_last=True, enable_version_counter=False
-        )
+        super().__init__(directory, filename="best", monitor=monitor, mode="max", enable_version_counter=False)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over which epoch was the best; its file is the one in this directory, wherever it was before."""

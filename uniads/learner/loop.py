@@ -11,7 +11,7 @@ from pytorch_lightning.callbacks import Checkpoint
 
 from uniads.data.base import Data
 from uniads.data.loader import Loader
-from uniads.learner.kept import KeepBest, Kept, Sign, read_kept
+from uniads.learner.kept import KeepBest, KeepEpochs, Kept, Sign, read_kept
 from uniads.learner.learner import Learner
 from uniads.learner.quiet import hush
 from uniads.learner.statistics import EstimateStatistics
@@ -139,7 +139,7 @@ def train_visibly(
         if not best.file.exists():
             notify(f"{best.file} is missing, which {start} needs, so the training begins anew")
         start = None
-    callbacks = [*callbacks, keep, Sign(kept.facts)]
+    callbacks = [*callbacks, keep, KeepEpochs(kept), Sign(kept.facts)]
     trainer = _build_trainer(settings, max_epochs=stop_epoch, logger=logger, callbacks=callbacks)
     trainer.fit(
         learner,
