@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
+OUTCOME = "outcome.json"
+"""The file that a training leaves its outcome in."""
+
 
 @dataclass(frozen=True)
 class Outcome:

@@ -1,5 +1,6 @@
 """``space=modern``: published logit methods are points of it, to the bit, and random draws are balanced."""
 
+import re
 from random import Random
 
 import pytest
@@ -11,6 +12,7 @@ from tests.journey import configured, search_space
 from uniads import build
 from uniads.distiller.base import Context
 from uniads.distiller.composed import Composed
+from uniads.error import UserError
 from uniads.model.base import Network, knowledge_of
 from uniads.search.space import SearchSpace
 
@@ -82,3 +84,34 @@ def test_random_draws_are_balanced_and_those_near_a_centre_are_not() -> None:
 def test_held_numbers_are_refused() -> None:
     with pytest.raises(ValueError, match=r"space\.held names 'distiller\.task', whose values are numbers"):
         modern("space.held=[distiller.task]")
+
+
+@pytest.mark.parametrize(
+    ("override", "place", "key"),
+    [
+        ("space.held=[distiller.balanc]", "space.held", "distiller.balanc"),
+        ("+space.centres.mine={distiller.logits.tua: 4}", "space.centres.mine", "distiller.logits.tua"),
+        (
+            "+space.centres.mine={distance@distiller.logit.distance: kl}",
+            "space.centres.mine",
+            "distance@distiller.log",
+        ),
+    ],
+)
+def test_a_key_that_is_nowhere_is_refused(override: str, place: str, key: str) -> None:
+    with pytest.raises(UserError, match=rf"there is no {re.escape(place)}, key '{re.escape(key)}.*Did you mean"):
+        modern(override)
+
+
+def test_a_key_that_the_command_line_sets_may_stand_in_a_centre() -> None:
+    assert "distiller.logits.tau" not in [d.key for d in modern("distiller.logits.tau=4").dimensions]
+
+
+def test_regions_alone_are_compared_with_their_whole_image() -> None:
+    space = modern()
+    weight, source = "distiller.logits.sample_weight", "distiller.logits.source"
+    node = {"distiller.logits.weight": 1, "distance@distiller.logits.distance": "kl", weight: "disagreement"}
+    kd = {d.key: d.values[0] for d in space.dimensions} | dict(configured("+space=modern").space.centres["kd"])
+    for kind, wanted in (("regions", "disagreement"), ("logits", "one")):
+        genome = space.repair(space.genome({**kd, "distiller": "modern", **node, source: kind}))
+        assert space.point(genome)[weight] == wanted

@@ -94,7 +94,7 @@ def test_a_start_is_as_large_as_the_cap_allows() -> None:
     genomes = found.warm_start.genomes(found.space)
     assert all(found.space.admits(genome) for genome in genomes)
     assert [found.space.point(genome)["student.blocks.0"] for genome in genomes] == [1, 1]
-    (line,) = found.warm_start.lines(found.space)
+    (line,) = found.warm_start.lines(found.space, 24)
     assert "student.blocks.0=2 can't be trained here, 1 is the nearest" in line
 
 
@@ -113,7 +113,7 @@ def test_what_can_be_no_start_is_refused(names: list[str], fixed: bool, message:
 
 def test_a_student_outside_of_the_space_is_replaced_by_the_nearest_and_that_is_said() -> None:
     found = searched("wrn40_2-wrn16_2", LIST)
-    (line,) = found.warm_start.lines(found.space)
+    (line,) = found.warm_start.lines(found.space, 24)
     assert "student.blocks.0=2 can't be trained here, 3 is the nearest" in line
     genome = found.warm_start.genomes(found.space)[0]
     assert found.space.point(genome)["student.width"] == 1
@@ -150,3 +150,10 @@ def test_the_first_trials_of_a_search_are_the_published_distillers(
     _, trials = read(run / "ledger.jsonl")
     assert [trial.overrides[0] for trial in trials[:5]] == [f"distiller={name}" for name in (*NAMES, "searched")]
     assert {trial.status.value for trial in trials} <= {"completed", "rejected"}
+
+
+@pytest.mark.parametrize(("candidates", "said"), [(2, True), (3, False)])
+def test_a_start_that_is_all_of_the_budget_is_said(candidates: int, said: bool) -> None:
+    found = searched("resnet56-resnet20", "search.warm_start=[plain,kd]")
+    (line,) = found.warm_start.lines(found.space, candidates)
+    assert (f"search.candidates={candidates} leaves none to the space itself; raise it" in line) is said

@@ -141,6 +141,8 @@ def test_a_balanced_distiller_asks_for_labels_and_for_something_to_learn() -> No
     with pytest.raises(UserError, match=r"a balanced distiller measures .* call distiller\(student, teacher, batch\)"):
         build("distiller", "kd", balance=True)(student, torch.randn(4, 10))
     with pytest.raises(UserError, match=r"all terms are 0, so there is nothing to learn"):
+        build("distiller", "simkd", **{"simkd.weight": 0})
+    with pytest.raises(UserError, match=r"all terms are 0, so there is nothing to learn"):
         build("distiller", "kd", balance=True, task=0, **{"logits.weight": 0})
 
 

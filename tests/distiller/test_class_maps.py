@@ -69,7 +69,7 @@ def test_a_network_whose_embedding_is_no_mean_of_a_map_is_refused() -> None:
         def forward(self, image: Tensor) -> Knowledge:
             return odd
 
-    with pytest.raises(UserError, match="the embedding of Odd is not the mean of its last feature map"):
+    with pytest.raises(UserError, match="the embedding of the student, Odd, is not the mean of its last feature map"):
         build("distiller", "cat_kd").adapt(Context.of(Odd(), teacher, image))
 
 

@@ -185,3 +185,9 @@ def test_knowledge_is_left_as_it_is() -> None:
     before = Knowledge(*(tuple(f.clone() for f in t.features), t.embedding.clone(), t.logits.clone()))
     Node("logits", KL(), {"first": Standardise(), "second": Rest()})(s, t, batch())
     assert torch.equal(before.logits, t.logits)
+
+
+@pytest.mark.parametrize("source", ["feature", "embedding", "logits", "cam"])
+def test_what_has_no_regions_is_not_weighed_by_their_disagreement(source: str) -> None:
+    with pytest.raises(UserError, match=f"compares regions with their whole image, and the {source} node has none"):
+        Node(source, L2(), {}, sample_weight="disagreement")

@@ -240,7 +240,7 @@ def terms_of_pair(distiller: Distiller, network: Network) -> float:
 
 def test_srrl_without_a_linear_classifier_says_so() -> None:
     known = Knowledge((torch.zeros(2, 3, 4, 4),) * 2, torch.randn(2, 5), torch.randn(2, 7))
-    with pytest.raises(ValueError, match="no linear layer of Identity makes its 7 logits out of its embedding of 5"):
+    with pytest.raises(ValueError, match="of the teacher, Identity, makes its 7 logits out of its embedding of 5"):
         build("distiller", "srrl").adapt(context_of(known, known))
 
 

@@ -35,7 +35,7 @@ def test_the_mean_of_the_necks_map_is_the_embedding(name: str) -> None:
     whole = network(name)
     with torch.no_grad():
         known = whole(images())
-        neck = neck_of(whole, torch.zeros(2, 3, 32, 32))
+        neck = neck_of(whole, torch.zeros(2, 3, 32, 32), "teacher")
         torch.testing.assert_close(neck(known.features[-1]).mean((2, 3)), known.embedding, rtol=1e-5, atol=1e-6)
     assert {id(each) for each in neck.parameters()} < {id(each) for each in whole.parameters()}
 
@@ -84,10 +84,10 @@ def test_a_network_of_another_library_is_run_to_its_last_map_only(name: str) -> 
 def test_what_is_no_mean_of_a_map_is_refused(name: str, fits: bool) -> None:
     borrowed = network("torchvision", name=name)
     if fits:
-        assert isinstance(neck_of(borrowed, images()), nn.Identity)
+        assert isinstance(neck_of(borrowed, images(), "teacher"), nn.Identity)
         return
-    with pytest.raises(UserError, match=r"the embedding of Tapped is not the mean of its last feature map"):
-        neck_of(borrowed, images())
+    with pytest.raises(UserError, match=r"the embedding of the teacher, .*, is not the mean of its last feature map"):
+        neck_of(borrowed, images(), "teacher")
 
 
 class Peaks(Network):
@@ -99,15 +99,15 @@ class Peaks(Network):
 
 
 def test_blank_images_are_not_believed() -> None:
-    with pytest.raises(UserError, match="the embedding of Peaks is not the mean"):
-        neck_of(Peaks(), torch.zeros(2, 3, 8, 8))
+    with pytest.raises(UserError, match="the embedding of the teacher, Peaks, is not the mean"):
+        neck_of(Peaks(), torch.zeros(2, 3, 8, 8), "teacher")
 
 
 def test_trying_a_network_changes_nothing_of_it() -> None:
     whole = network("wrn_16_1").train()
     whole.bn1.eval()
     before, state = copy.deepcopy(whole.state_dict()), torch.get_rng_state()
-    neck_of(whole, images())
+    neck_of(whole, images(), "teacher")
     assert whole.training
     assert not whole.bn1.training
     assert torch.equal(torch.get_rng_state(), state)

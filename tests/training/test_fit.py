@@ -1,6 +1,7 @@
 """fit(settings) -> Outcome: what is measured, what is kept, and that the test set stays closed."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 from tests.journey import LIGHTNING, small
 from uniads import build
 from uniads.bridge.training_settings import configure
+from uniads.error import UserError
 from uniads.learner import compiling
 from uniads.learner.compiling import can_compile
 from uniads.learner.frozen import Frozen
@@ -190,3 +192,24 @@ def test_trials_of_a_process_share_its_data_and_its_teacher(teachers: str, tmp_p
     assert first.data is second.data
     assert first.teacher is second.teacher
     assert first.student is not second.student
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["distiller=dk"], "there is no distiller 'dk'; .*Did you mean dkd"),
+        (["foo=1"], "Could not override 'foo'"),
+        (["+distiller=kd"], r"Leave out the \+ before a group that has an option already"),
+    ],
+)
+def test_a_typing_mistake_is_a_users_error_in_python_too(overrides: list[str], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        configure("+pair=resnet56-resnet20", *overrides)
+
+
+def test_a_training_from_python_leaves_its_outcome_beside_the_student(tmp_path: Path) -> None:
+    outcome = fit(small(tmp_path / "run", "distiller=plain", "recipe.epochs=1", "recipe.milestones=[]", "chance=null"))
+    kept = json.loads((tmp_path / "run" / "outcome.json").read_text())
+    assert kept == json.loads(json.dumps(asdict(outcome)))
+    with pytest.raises(UserError, match=r"run is a folder; give a file in it, such as .*student\.pt"):
+        checkpoint.read(tmp_path / "run")

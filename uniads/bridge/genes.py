@@ -1,10 +1,11 @@
 """Which keys may be genes: those that a training has, and that a search does not set itself."""
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from uniads.error import UnknownNameError, UserError, did_you_mean
+from uniads.error import UnknownNameError, UserError, did_you_mean, unknown
 
 SHOWN = 3
 """Keys that a message lists."""
@@ -87,3 +88,24 @@ def _list_keys(cfg: DictConfig, above: str = "") -> list[str]:
             if isinstance(node, DictConfig) and not OmegaConf.is_missing(cfg, name):
                 keys += _list_keys(node, f"{above}{name}.")
     return keys
+
+
+def check_named_keys(space: Mapping[str, Any], listed: Collection[str], shared: DictConfig) -> None:
+    """Check the keys that the centres of a space and ``space.held`` name: each is searched, or one of a training.
+
+    Args:
+        space: its configuration.
+        listed: the keys of its dimensions.
+        shared: the configuration that all candidates share.
+
+    Raises:
+        UnknownNameError: one is neither.
+    """
+    named = {"space.held": space.get("held", [])}
+    named |= {f"space.centres.{name}": list(centre) for name, centre in space.get("centres", {}).items()}
+    known = {*listed, *shared.hydra.runtime.choices}
+    nothing = object()
+    for place, keys in named.items():
+        for key in keys:
+            if key not in known and ("@" in key or OmegaConf.select(shared, key, default=nothing) is nothing):
+                raise unknown(f"{place}, key", key, listed, "Such a key is searched, or one of a training.")

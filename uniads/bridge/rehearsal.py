@@ -58,9 +58,14 @@ def _try(space: SearchSpace, launch: Launch, genome: Genome, shape: Mapping[str,
 def _find_fault(
     space: SearchSpace, launch: Launch, genome: Genome, shape: Mapping[str, int], error: Exception
 ) -> UserError:
-    """Which of a candidate's values is at fault: the one without which it can be made."""
+    """Which of a candidate's values is at fault: the one without which it can be made, those that are named first."""
     said = " ".join(str(error).split())
-    for position, dimension in enumerate(space.dimensions):
+    named = {
+        position: (d.key in said) + (d.key.rpartition(".")[2] in said) + (str(d.values[genome[position]]) in said)
+        for position, d in enumerate(space.dimensions)
+    }
+    for position in sorted(named, key=lambda each: -named[each]):
+        dimension = space.dimensions[position]
         for other in range(len(dimension.values)):
             changed = (*genome[:position], other, *genome[position + 1 :])
             if other != genome[position] and _can_be_made(space, launch, changed, shape):

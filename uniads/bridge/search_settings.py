@@ -14,7 +14,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from uniads.bridge.dressing import KEY
-from uniads.bridge.genes import check_genes
+from uniads.bridge.genes import check_genes, check_named_keys
 from uniads.bridge.training_settings import blueprint, make_optional, plain, training_settings
 from uniads.distance.base import Distance
 from uniads.distiller.base import Distiller
@@ -254,6 +254,7 @@ def _space_settings(
     free = {key: values for key, values in raw.items() if not _is_set(key, fixed, shared.hydra.runtime.choices)}
     check_genes(free, cfg.space.base, shared)
     dimensions = {key: _list_values(key, values, loader) for key, values in free.items()}
+    check_named_keys(plain(cfg.space), raw, shared)
     choices = shared.hydra.runtime.choices
     distiller = str(choices.distiller)
     transforms, distances = _make_parts(dimensions, loader)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from hydra.errors import InstantiationException
+from hydra.errors import HydraException, InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 from pytorch_lightning import Callback, Trainer
@@ -20,6 +20,7 @@ from uniads.options import compose, option_facts, options
 from uniads.recipe import Recipe
 from uniads.schema.check import check
 from uniads.schema.choice import check_choices
+from uniads.schema.explain import format_error
 from uniads.schema.section import TARGET
 from uniads.schema.signature import check_signature
 from uniads.search import Rejection, Schedule, Shrinkage
@@ -54,11 +55,13 @@ def configure(*overrides: str) -> TrainingSettings:
             ``paths.output_dir``.
 
     Raises:
-        UserError: a value is out of its range, or a name is unknown.
-        HydraException: an option or a key is unknown.
+        UserError: a value is out of its range, or an option, a key or another name is unknown.
     """
     check_choices(overrides)
-    cfg = compose("train", overrides)
+    try:
+        cfg = compose("train", overrides)
+    except HydraException as error:
+        raise UserError(format_error(error)) from error
     if not any(override.lstrip("+").startswith("paths.run_dir=") for override in overrides):
         cfg.paths.run_dir = cfg.hydra.run.dir
     check("train", cfg)

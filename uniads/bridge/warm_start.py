@@ -73,8 +73,13 @@ class WarmStart:
             f"every number have more parameters than search.max_params allows; raise it, or leave {name} out"
         )
 
-    def lines(self, space: SearchSpace) -> list[str]:
-        """What to tell a user about it."""
+    def lines(self, space: SearchSpace, candidates: int) -> list[str]:
+        """What to tell a user about it.
+
+        Args:
+            space: that is searched.
+            candidates: how many are asked for.
+        """
         if not self.names:
             return []
         moved = []
@@ -82,6 +87,8 @@ class WarmStart:
             own = self.defaults[key]
             if not _is_of_distiller(key) and own is not None and own != value:
                 moved.append(f"{key}={own} can't be trained here, {value} is the nearest")
+        if candidates <= len(self.names):
+            moved.append(f"search.candidates={candidates} leaves none to the space itself; raise it")
         note = f"; {'; '.join(moved)}" if moved else ""
         return [f"start    {', '.join(self.names)}: as published, with the pair's own student{note}"]
 

@@ -2,7 +2,6 @@
 
 import getpass
 import os
-import re
 import signal
 import sys
 import traceback
@@ -15,29 +14,24 @@ from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException, InstantiationException, MissingConfigException
+from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from uniads import __version__
 from uniads.command.notes import read_notes, restore_notes
-from uniads.error import DirectoryError, UserError, did_you_mean
+from uniads.error import DirectoryError, UserError
 from uniads.learner.quiet import hush
 from uniads.options import conf_dir
 from uniads.schema.check import check
 from uniads.schema.choice import check_choices
+from uniads.schema.explain import FOREIGN, format_error
 from uniads.schema.ignored import check_search_command
 
 FULL = "HYDRA_FULL_ERROR"
 MENDABLE = (UserError, HydraException, OmegaConfBaseException, OSError)
 """What a user can mend: wrong inputs, what can't be composed or instantiated, and what the system refuses."""
-
-EXTRAS = {"ray": "ray", "submitit_local": "submitit", "submitit_slurm": "submitit"}
-"""Launchers of libraries that are not always installed."""
-
-FOREIGN = "Invalid plugin"
-"""What Hydra says of a launcher outside of its own namespace, which only a search can use."""
 
 TRAINING = ("search", "train")
 """Commands that need a student."""
@@ -157,24 +151,3 @@ def _repeat_dropped_interrupts() -> Iterator[None]:
 def is_mendable(error: Exception) -> bool:
     """Whether a user can mend what led to an error."""
     return isinstance(error, MENDABLE) or FOREIGN in str(error)
-
-
-def format_error(error: BaseException) -> str:
-    """What a user reads: the innermost reason, and the nearest known names for an unknown one."""
-    text = str(error).strip()
-    if FOREIGN in text:
-        return "launcher=pool is for searches; with -m use launcher=joblib, which is for both"
-    if isinstance(error, InstantiationException) and error.__cause__ is not None:
-        key = re.search(r"full_key: (.+)", text)
-        cause = str(error.__cause__).strip()
-        return f"{key.group(1)}: {cause}" if key else cause
-    if isinstance(error, MissingConfigException) and error.options and error.missing_cfg_file:
-        group, _, name = error.missing_cfg_file.rpartition("/")
-        extra = EXTRAS.get(name) if group == "hydra/launcher" else None
-        mend = f"Install it with pip install 'uniads[{extra}]'." if extra else did_you_mean(name, error.options)
-        return f"there is no {group} {name!r}; there are {', '.join(error.options)}. {mend}".strip()
-    if isinstance(error, HydraException) and isinstance(error.__cause__, OmegaConfBaseException):
-        node = error.__cause__.parent_node
-        known = [str(key) for key in node] if isinstance(node, DictConfig) else []
-        text = f"{text} {did_you_mean(str(error.__cause__.key), known) or 'There are: ' + ', '.join(known)}"
-    return " ".join(line.strip() for line in text.splitlines() if line.strip())

@@ -31,7 +31,7 @@ def introduce(setup: Setup, console: Console) -> None:
         f"space    {settings.space.name}: {genes} genes, {setup.space.size:.3g} combinations",
         f"budget   {settings.candidates} candidates, {_describe_rungs(settings)}, {_describe_cost(settings)}",
         *_describe_precision(settings),
-        *setup.warm_start.lines(setup.space),
+        *setup.warm_start.lines(setup.space, settings.candidates),
         describe_logging(training.logger),
     ]
     if not settings.plan:

@@ -1,8 +1,5 @@
 """One training as its user sees it: what it works on, what it will take, and what came out."""
 
-import json
-from dataclasses import asdict
-
 from omegaconf import DictConfig
 from rich.console import Console
 
@@ -10,7 +7,7 @@ from uniads.bridge.training_settings import training_settings
 from uniads.command.train_plan import is_teacher_missing, plan_training
 from uniads.data.base import Data
 from uniads.error import UserError
-from uniads.outcome import Outcome
+from uniads.outcome import OUTCOME, Outcome
 from uniads.settings.training import TrainingSettings
 from uniads.terminal.chance import warn_of_chance
 from uniads.terminal.console import build_console, print_lines
@@ -33,7 +30,7 @@ def main(cfg: DictConfig) -> None:
 
 
 def train(settings: TrainingSettings, console: Console) -> Outcome:
-    """Train, show what came out, and leave it in ``outcome.json``.
+    """Train, and show what came out.
 
     Raises:
         UserError: it can't be trained like that, or the training was stopped as hopeless.
@@ -49,12 +46,13 @@ def train(settings: TrainingSettings, console: Console) -> Outcome:
             print_lines(console, [*lines, *describe_answers(settings)])
 
     outcome = fit(settings, show_teacher, TeacherProgress(console))
-    directory = settings.directory
-    (directory / "outcome.json").write_text(json.dumps(asdict(outcome), indent=2) + "\n")
     console.print(build_outcome_table(outcome))
-    print_lines(console, [*_describe_luck(outcome, data), f"student, checkpoints and outcome.json: {directory}"])
+    print_lines(console, [*_describe_luck(outcome, data), f"student, checkpoints and {OUTCOME}: {settings.directory}"])
     if outcome.rejected:
-        raise UserError(f"the training was stopped: {outcome.rejected}; try a smaller recipe.lr or distiller weight")
+        more = ", or chance=null where the first epoch is short" if "chance level" in outcome.rejected else ""
+        raise UserError(
+            f"the training was stopped: {outcome.rejected}; try a smaller recipe.lr or distiller weight{more}"
+        )
     return outcome
 
 

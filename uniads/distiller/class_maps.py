@@ -40,7 +40,8 @@ class ClassMaps(nn.Module):
     def __init__(self, network: nn.Module, known: Knowledge, image: Tensor, trained: bool, bias: bool = True) -> None:
         super().__init__()
         self.bias = bias
-        neck, head = neck_of(network, image), head_of(network, known)
+        whose = "student" if trained else "teacher"
+        neck, head = neck_of(network, image, whose), head_of(network, known, whose)
         # A student's parts in a list are no submodules: they are in its state already, and in the optimizer.
         self._own = [neck, head] if trained else []
         self.neck = None if trained else Still(neck)

@@ -30,7 +30,7 @@ class Composed(Distiller):
         terms: nodes and modules by name; any name but ``task``, ``until`` and ``balance``.
 
     Raises:
-        UserError: ``until`` is not above 0, or a share above 1, a term is none, all weights of a balanced one are 0, or
+        UserError: ``until`` is not above 0, or a share above 1, a term is none, all weights are 0, or
             two terms look at different second views.
     """
 
@@ -49,12 +49,15 @@ class Composed(Distiller):
         self.nodes = nn.ModuleDict({key: known[name] for key, name in self._names.items()})
         self._second_view = _find_second_view(self.terms())
         self.balance, self._total = None, 1.0
+        total = self.task + sum(term.weight for term in self.terms().values())
+        if total == 0:
+            raise UserError(
+                "distiller.task and the weights of all terms are 0, so there is nothing to learn; raise one of them"
+            )
         if balance:
             self.balance = Balance(list(self._names.values()))
-            self._total = self.task + sum(term.weight for term in self.terms().values())
-            if self._total == 0:
-                raise UserError("distiller.task and the weights of all terms are 0, so there is nothing to learn")
-            self.task /= self._total
+            self._total = total
+            self.task /= total
 
     @property
     def needs_teacher(self) -> bool:

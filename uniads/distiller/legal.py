@@ -10,7 +10,7 @@ The search space applies the rules to every genome:
 4. So does one that looks at labels where there are no scores of classes: in an embedding, or after a transform that
    does not keep the classes.
 5. With a distance that compares images with each other, these can't be weighted: the sample weight is ``one``, or the
-   first that is listed.
+   first that is listed. So it is where it would compare regions with their whole image and the node has none.
 
 So every genome is legal, and combinations that mean the same are one candidate.
 """
@@ -18,7 +18,7 @@ So every genome is legal, and combinations that mean the same are one candidate.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from uniads.distiller.sample_weight import ONE
+from uniads.distiller.sample_weight import DISAGREEMENT, ONE
 from uniads.search.space import Switch, Value
 
 IDENTITY = "identity"
@@ -89,7 +89,8 @@ class NodeRule:
         slots = [key for key in (f"transform@{self.path}.transform.{slot}" for slot in SLOTS) if key in point]
         chain = [point[key] for key in slots]
         weight, distance = f"{self.path}.sample_weight", f"distance@{self.path}.distance"
-        if weight in point and point.get(distance) in self.joint:
+        whole = point.get(weight) == DISAGREEMENT and point.get(f"{self.path}.source", self.source) != "regions"
+        if weight in point and (whole or point.get(distance) in self.joint):
             point = point | {weight: ONE if ONE in values[weight] else values[weight][0]}
         return point | dict(zip(slots, self._legal(chain, [values[key] for key in slots]), strict=True))
 

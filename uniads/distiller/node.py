@@ -12,7 +12,7 @@ from uniads.distiller.base import Context, check_given, check_tau, check_weight,
 from uniads.distiller.chain import find_simplex
 from uniads.distiller.class_maps import make_class_maps, regions
 from uniads.distiller.course import Course
-from uniads.distiller.sample_weight import ONE, check_sample_weight, weigh_samples
+from uniads.distiller.sample_weight import DISAGREEMENT, ONE, check_sample_weight, weigh_samples
 from uniads.error import UserError
 from uniads.knowledge import Batch, Knowledge
 from uniads.transform.base import LabelTransform, RandomTransform, Transform
@@ -81,16 +81,23 @@ class Node(nn.Module):
         if len(steps) > 3:
             raise UserError(f"a node takes at most three transforms, got {len(steps)}")
         if not grids or any(grid < 1 for grid in grids) or grids[0] != 1:
-            raise UserError(f"a node's grids must be 1 and more numbers above 0, such as [1,2,4], got {list(grids)}")
+            raise UserError(
+                f"a node's grids must be whole numbers above 0, the first of them 1, such as [1,2,4], got {list(grids)}"
+            )
         self.source, self.tap, self.grids = source, tap, tuple(grids)
         self.class_maps = nn.ModuleDict()
         self.transform = nn.ModuleList(steps)
         self.distance = distance.on(find_simplex(steps, source))
-        self.needs_batch = sample_weight == "disagreement" or any(isinstance(step, LabelTransform) for step in steps)
+        self.needs_batch = sample_weight == DISAGREEMENT or any(isinstance(step, LabelTransform) for step in steps)
         if sample_weight != ONE and not distance.separable:
             raise UserError(
                 f"{type(distance).__name__} compares the images of a batch, so that the {source} node can't weigh "
                 f"them; take another distance, or sample_weight=one, got {sample_weight}"
+            )
+        if sample_weight == DISAGREEMENT and source != "regions":
+            raise UserError(
+                f"sample_weight=disagreement compares regions with their whole image, and the {source} node has none; "
+                "take source=regions, or another sample_weight"
             )
         self.weight = check_weight(f"the weight of the {source} node", weight)
         self.sample_weight = check_sample_weight(f"the sample_weight of the {source} node", sample_weight)

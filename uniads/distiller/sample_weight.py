@@ -6,7 +6,9 @@ from uniads.error import UserError
 
 ONE = "one"
 """The sample weight of a node whose images all count the same."""
-SAMPLE_WEIGHTS = (ONE, "power_sum", "confidence", "disagreement")
+DISAGREEMENT = "disagreement"
+"""That of a node whose regions are compared with their whole image."""
+SAMPLE_WEIGHTS = (ONE, "power_sum", "confidence", DISAGREEMENT)
 
 
 def check_sample_weight(name: str, kind: str) -> str:
@@ -38,7 +40,7 @@ def weigh_samples(
         label: the class of each row; ``disagreement`` alone needs it.
         images: the number of images, whose first region is the whole of each; None: as many as rows.
     """
-    if kind == "disagreement":
+    if kind == DISAGREEMENT:
         if label is None:
             raise UserError("sample_weight=disagreement looks at the labels, and there is no batch")
         right = logits.argmax(1) == label

@@ -71,7 +71,7 @@ class SimKD(Loss):
                 "Tapped of uniads.model.taps makes one of any network"
             )
         own, known = knowledge_of(student, image), knowledge_of(teacher, image)
-        head, target = head_of(teacher, known), Still(neck_of(teacher, image))(known.features[-1])
+        head, target = head_of(teacher, known, "teacher"), Still(neck_of(teacher, image, "teacher"))(known.features[-1])
         if not own.features:
             raise UserError("SimKD connects the student's last feature map, and it shows none; name its taps")
         channels, (classes, width) = own.features[-1].shape[1], head.weight.shape
@@ -94,7 +94,7 @@ class SimKD(Loss):
             )
         teacher = context.require("teacher", context.teacher, "SimKD")
         batch = context.require("batch", context.batch, "SimKD")
-        self.neck = Still(neck_of(teacher, batch.image))
+        self.neck = Still(neck_of(teacher, batch.image, "teacher"))
 
     def compute(self, student: Knowledge, teacher: Knowledge, batch: Batch) -> Tensor:
         own, target = student.features[-1], self.neck(teacher.features[-1])

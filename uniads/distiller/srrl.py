@@ -67,7 +67,7 @@ class SRRL(Loss):
             UserError: the teacher has no linear classifier.
         """
         known = context.taught
-        head = head_of(context.require("teacher", context.teacher, "SRRL"), known)
+        head = head_of(context.require("teacher", context.teacher, "SRRL"), known, "teacher")
         # Copies, outside of the state: the teacher is somebody else's, and stays where it is.
         self.register_buffer("weight_t", head.weight.detach().clone(), persistent=False)
         bias = torch.zeros_like(head.weight[:, 0]) if head.bias is None else head.bias

@@ -91,7 +91,7 @@ class WKDL(Loss):
             UserError: the teacher has no linear classifier, or other classes than the student.
         """
         check_classes(context, "WKD-L")
-        head = head_of(context.require("teacher", context.teacher, "WKD-L"), context.taught)
+        head = head_of(context.require("teacher", context.teacher, "WKD-L"), context.taught, "teacher")
         rows = F.normalize(full(head.weight.detach()))
         cost = (1 - rows @ rows.mT).clamp(min=0)
         if self.kappa > 0:

@@ -24,9 +24,14 @@ def check_mixing(recipe: Recipe, distiller: Distiller, key: str = "recipe") -> N
     Raises:
         UserError: it can't.
     """
+    if recipe.mixes and distiller.views > 1:
+        raise UserError(
+            f"{key}.mixup and {key}.cutmix must be 0 with this distiller, which looks at two views of each image, got "
+            f"{recipe.mixup:g} and {recipe.cutmix:g}"
+        )
     if recipe.mixes and distiller.needs_batch:
         raise UserError(
-            f"{key}.mixup and {key}.cutmix must be 0 with this distiller ({distiller.formula()}), which looks at the "
+            f"{key}.mixup and {key}.cutmix must be 0 with this distiller, which looks at the "
             f"labels or positions of images, got {recipe.mixup:g} and {recipe.cutmix:g}: a mixed image has two of each"
         )
 

@@ -53,6 +53,12 @@ class Network(nn.Module, ABC):
         )
 
 
+def say_network(network: nn.Module) -> str:
+    """What a message calls a network: its class, or that of the one that is seen through taps."""
+    inner = getattr(network, "network", network)
+    return type(inner if isinstance(inner, nn.Module) else network).__name__
+
+
 @torch.no_grad()
 def knowledge_of(network: nn.Module, image: Tensor) -> Knowledge:
     """What a network says in eval mode, where it is; it is left in the mode that it was in, and unchanged.

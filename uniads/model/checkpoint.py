@@ -94,6 +94,9 @@ def read_plain(file: Path) -> Any:
         DamagedFileError: it is not whole.
         UserError: it holds other objects.
     """
+    if file.is_dir():
+        inside = [name for name in ("student.pt", "teacher.pt") if (file / name).is_file()]
+        raise MissingFileError(f"{file} is a folder; give a file in it, such as {file / (inside or ['student.pt'])[0]}")
     if not file.is_file():
         raise MissingFileError(f"no checkpoint at {file}; give the path of a saved student or teacher")
     try:

@@ -5,14 +5,16 @@ from torch import Tensor, nn
 
 from uniads.error import UserError
 from uniads.knowledge import Knowledge
+from uniads.model.base import say_network
 
 
-def head_of(network: nn.Module, known: Knowledge) -> nn.Linear:
+def head_of(network: nn.Module, known: Knowledge, whose: str) -> nn.Linear:
     """The linear layer that makes a network's logits out of its embedding; found by trying, whatever its name.
 
     Args:
         network: searched from its end.
         known: what it says of any batch; on the device ``meta``, where nothing has values, shapes decide.
+        whose: ``student`` or ``teacher``, for the message.
 
     Raises:
         UserError: it has no such layer.
@@ -24,8 +26,9 @@ def head_of(network: nn.Module, known: Knowledge) -> nn.Linear:
             if _are_same(logits, known.logits):
                 return module
     raise UserError(
-        f"no linear layer of {type(network).__name__} makes its {known.logits.shape[1]} logits out of its embedding of "
-        f"{known.embedding.shape[1]}; name the input of the classifier as the embedding, or choose another distiller"
+        f"no linear layer of the {whose}, {say_network(network)}, makes its {known.logits.shape[1]} logits out of its "
+        f"embedding of {known.embedding.shape[1]}; name the input of the classifier as the embedding, or choose "
+        "another distiller"
     )
 
 

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from uniads.error import UserError
 from uniads.knowledge import Knowledge
-from uniads.model.base import Network, knowledge_of
+from uniads.model.base import Network, knowledge_of, say_network
 
 
-def neck_of(network: nn.Module, image: Tensor) -> nn.Module:
+def neck_of(network: nn.Module, image: Tensor, whose: str) -> nn.Module:
     """What makes that map, (n, d, h, w), out of the network's last feature map; see ``Network.neck``.
 
     A trained student's neck is trained with it; whoever wants a frozen one takes a copy in eval mode. The promise is
@@ -22,6 +22,7 @@ def neck_of(network: nn.Module, image: Tensor) -> nn.Module:
     Args:
         network: returns Knowledge; not changed.
         image: images of the data's shape; their values don't matter.
+        whose: ``student`` or ``teacher``, for the message.
 
     Raises:
         UserError: the embedding is not the mean of such a map.
@@ -31,9 +32,9 @@ def neck_of(network: nn.Module, image: Tensor) -> nn.Module:
     known = knowledge_of(network, noise.to(image.dtype))
     if not known.features or not _is_mean_of(known, neck):
         raise UserError(
-            f"the embedding of {type(network).__name__} is not the mean of its last feature map over its positions, as "
-            "in transformers with a class token, or where a norm or a layer follows the pooling; choose another "
-            "network, or name the map before its pooling as the last of its features"
+            f"the embedding of the {whose}, {say_network(network)}, is not the mean of its last feature map over "
+            "its positions, as in transformers with a class token, or where a norm or a layer follows the pooling; "
+            "choose another network, or name the map before its pooling as the last of its features"
         )
     return neck
 

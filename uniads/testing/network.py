@@ -93,7 +93,7 @@ def has_logits_of_its_embedding(make: Make, size: int) -> None:
     network = make(CLASSES, CHANNELS).eval()
     knowledge = _ask(network, draw_images(2, CHANNELS, size))
     try:
-        head = head_of(network, knowledge)
+        head = head_of(network, knowledge, "network")
     except UserError as error:
         raise AssertionError(
             f"the embedding of {type(network).__name__} must be the input of the linear layer that makes its logits: "

@@ -1,7 +1,8 @@
 """fit(settings) -> Outcome: one student trained as its settings say. This is what Hydra multiruns."""
 
+import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from shutil import rmtree
 from time import perf_counter
 from typing import Any
@@ -20,7 +21,7 @@ from uniads.model import checkpoint
 from uniads.model.base import count_params
 from uniads.model.connected import CONNECTED, Connected
 from uniads.model.flops import forward_flops
-from uniads.outcome import Outcome
+from uniads.outcome import OUTCOME, Outcome
 from uniads.settings.training import ESTIMATED, TrainingSettings
 from uniads.teacher.source import teacher_flops
 from uniads.teacher.watcher import TeacherWatcher
@@ -38,7 +39,7 @@ def fit(
 
     A trial is quiet, validates once at the end and never reads the test set. Otherwise the last and the best epoch's
     students are kept, the exported student is written to ``student.pt``, and with ``test`` both are tested, once, at
-    the end.
+    the end, and ``outcome.json`` has all numbers.
 
     Args:
         settings: of the training.
@@ -70,9 +71,10 @@ def fit(
         _remove_own_store(settings)
         factors = parts.distiller.factors
         seconds = perf_counter() - begin
-        return replace(untrained, epochs=error.epochs, seconds=seconds, factors=factors, rejected=error.reason)
+        rejected = replace(untrained, epochs=error.epochs, seconds=seconds, factors=factors, rejected=error.reason)
+        return _keep(settings, rejected)
     _remove_own_store(settings)
-    return replace(
+    outcome = replace(
         untrained,
         epochs=settings.stop_epoch,
         seconds=perf_counter() - begin,
@@ -87,6 +89,14 @@ def fit(
         factors=parts.distiller.factors,
         shares=shares.means,
     )
+    return _keep(settings, outcome)
+
+
+def _keep(settings: TrainingSettings, outcome: Outcome) -> Outcome:
+    """Write an outcome beside the student; of a trial its launcher does."""
+    if not settings.trial:
+        (settings.directory / OUTCOME).write_text(json.dumps(asdict(outcome), indent=2) + "\n", encoding="utf-8")
+    return outcome
 
 
 def _remove_own_store(settings: TrainingSettings) -> None:

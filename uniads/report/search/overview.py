@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from math import exp, isclose, isfinite
 from pathlib import Path
 
+from uniads.outcome import OUTCOME
 from uniads.report.element.section import Section
 from uniads.report.element.sheet import Sheet
 from uniads.report.search.baseline import describe_weak_teacher, find_baselines, find_warm_starts
@@ -38,7 +39,7 @@ def build_overview(account: Account) -> Section:
 def read_final(directory: Path) -> dict[str, float]:
     """The finite numbers of a search's final training; none where there was none, or its file can't be read."""
     try:
-        content = json.loads((directory / "final" / "outcome.json").read_text(encoding="utf-8"))
+        content = json.loads((directory / "final" / OUTCOME).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return {}
     pairs = content.items() if isinstance(content, dict) else ()

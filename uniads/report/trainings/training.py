@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from uniads.error import UserError
+from uniads.outcome import OUTCOME
 from uniads.report.literature import find_accuracies
 
 LARGEST = 2**63
@@ -61,7 +62,7 @@ def read_trainings(directory: Path) -> list[Training]:
     Raises:
         UserError: there is none, or a file of one can't be read.
     """
-    files = sorted(file for file in directory.rglob("outcome.json") if (file.parent / ".hydra/hydra.yaml").exists())
+    files = sorted(file for file in directory.rglob(OUTCOME) if (file.parent / ".hydra/hydra.yaml").exists())
     ended = [training for training in map(_read_training, files) if not training.outcome.get("rejected")]
     if not ended:
         searches = sorted(str(file.parent) for file in directory.rglob("ledger.jsonl"))
