@@ -70,7 +70,7 @@ def draw(arguments: Namespace) -> list[list[str]]:
     students = Students(training.chosen_student, settings.space.models, data_shape(data), dressing)
     start = WarmStart(settings.space.base_distiller, (), settings.space.defaults)
     space = build_space(settings, students, start)
-    shared = [each for each in settings.overrides if not each.startswith(("threads=", "statistics="))]
+    shared = [each for each in settings.overrides if not each.startswith(("dtype=", "threads=", "statistics="))]
     genomes = space.fill(arguments.candidates, Random(arguments.seed))
     return [[*shared, *space.overrides(genome)] for genome in genomes]
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from tests.journey import SMALL, configured, small
 from uniads import build
+from uniads.distiller.context import context_for
 from uniads.error import UserError
 from uniads.learner.frozen import fast_dtype
 from uniads.learner.learner import Learner
@@ -29,11 +30,14 @@ def step(dtype: torch.dtype) -> tuple[Tensor, Learner, set[torch.dtype]]:
     """Loss of one batch, the learner with its gradients, and in which precisions convolutions answered."""
     torch.manual_seed(2)
     teacher, computed = build("model", "resnet14", num_classes=10, in_channels=1), set()
-    learner = Learner(network(), build("distiller", "kd"), build("recipe", "quick"), 4, 10, teacher, dtype=dtype)
+    student, data = network(), build("data", "digits")
+    distiller = build("distiller", "balanced")
+    distiller.adapt(context_for(student, teacher, data, 64, network))
+    learner = Learner(student, distiller, build("recipe", "quick"), 4, 10, teacher, dtype=dtype)
     for module in learner.student.modules():
         if isinstance(module, nn.Conv2d):
             module.register_forward_hook(lambda _, __, answer: computed.add(answer.dtype))
-    loss = learner.training_step(next(iter(build("data", "digits").train(64))), 0)["loss"]
+    loss = learner.training_step(next(iter(data.train(64))), 0)["loss"]
     loss.backward()
     return loss, learner, computed
 

@@ -17,7 +17,7 @@ from uniads.knowledge import Batch, Knowledge, read_batch, read_knowledge
 from uniads.learner.average import Average
 from uniads.learner.frozen import Frozen, TeacherSource
 from uniads.learner.limit import check_loader, check_mixing, check_trainer, check_views
-from uniads.learner.precision import casting, raise_knowledge
+from uniads.learner.precision import casting
 from uniads.learner.steps import count_steps
 from uniads.model.base import AUTO, lay_out, place
 from uniads.recipe import Recipe
@@ -55,9 +55,8 @@ class Learner(LightningModule):
             distiller needs it, and no part of the learner's state.
         memory_format: of student and teacher; see ``lay_out`` of ``uniads.model.base``.
         seed: of what is mixed in a batch.
-        dtype: in which the student's layers compute: float32, or bfloat16 under autocast. Weights, gradients, batch
-            norm's statistics and the optimizer stay as they are, and what the student knows is raised to float32, in
-            which the distiller computes.
+        dtype: in which the layers of student and adapters compute: float32, or bfloat16 under autocast, where weights,
+            gradients, batch norm's statistics, the optimizer and every loss stay in float32.
 
     Raises:
         UserError: the distiller needs a teacher, or can't learn from mixed images.
@@ -137,9 +136,10 @@ class Learner(LightningModule):
         # First the teacher: while the student waits for its backward pass, torch would record a graph of the teacher
         # anew at every call, and a store may ask for a whole epoch here.
         teacher = self._ask_teacher(batch)
-        student = self._ask("student", batch)
-        task = task_loss(student.logits, batch, self.recipe.label_smoothing)
-        terms: dict[str, Tensor] = {} if self.distiller.over else self.distiller(student, teacher or student, batch)
+        with casting(self._computes, batch.image.device):
+            student = self._ask("student", batch)
+            task = task_loss(student.logits, batch, self.recipe.label_smoothing)
+            terms: dict[str, Tensor] = {} if self.distiller.over else self.distiller(student, teacher or student, batch)
         weighted = (1.0 if self.distiller.over else self.distiller.task) * task
         distilled = sum(terms.values())  # the number 0 where there is none
         loss = weighted + distilled
@@ -173,9 +173,7 @@ class Learner(LightningModule):
         # Of a compiled student's answers none is computed out of another: gradients between them can't be measured.
         compiled = compiled and (self.distiller.settled or not self.training)
         network = self.get_submodule(name)
-        with casting(self._computes, image.device):
-            said = read_knowledge(network(image) if compiled else network.forward(image), "student")
-        return raise_knowledge(said) if self._computes == torch.bfloat16 else said
+        return read_knowledge(network(image) if compiled else network.forward(image), "student")
 
     def _add_to_sums(self, values: dict[str, Tensor], images: int) -> None:
         """Sum up on the device; reading a value here would wait for the device in every step."""
@@ -196,7 +194,8 @@ class Learner(LightningModule):
 
     def _score(self, batch: Batch, part: str) -> None:
         try:
-            logits = full(self._ask(self.judged, batch).logits)
+            with casting(self._computes, batch.image.device):
+                logits = full(self._ask(self.judged, batch).logits)
         except StopIteration as error:
             raise RuntimeError("the student raised StopIteration") from error
         if logits.dtype == torch.float64:

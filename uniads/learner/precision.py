@@ -5,7 +5,6 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import nn
 
-from uniads.knowledge import Knowledge
 from uniads.learner.frozen import fast_dtype
 
 
@@ -30,8 +29,3 @@ def _is_depthwise(module: nn.Module) -> bool:
 def casting(dtype: torch.dtype, device: torch.device) -> AbstractContextManager[object]:
     """Where layers compute in bfloat16, while their weights stay as they are; with float32 nothing is changed."""
     return torch.autocast(device.type, dtype) if dtype == torch.bfloat16 else nullcontext()
-
-
-def raise_knowledge(known: Knowledge) -> Knowledge:
-    """The same knowledge in float32, in which distillers and losses compute."""
-    return Knowledge(tuple(x.float() for x in known.features), known.embedding.float(), known.logits.float())
