@@ -2,12 +2,13 @@
 
 All rows train copies of one student on the same batches in one process, in turns, with a frozen teacher that is asked
 in every step. ``ratio`` is the median over the turns of a row's time by the plain student's in the same turn. CRD's
-memories are those of CIFAR-100: 50,000 images of 100 classes.
+memories are those of CIFAR-100: 50,000 images of 100 classes. A step of MLKD is on two views of each image.
 """
 
 from argparse import Namespace
 from copy import deepcopy
 from dataclasses import replace
+from itertools import cycle
 
 import torch
 
@@ -40,9 +41,16 @@ def steps(arguments: Namespace, made: Networks) -> tuple[dict[str, Step], dict[s
         assert isinstance(student, Network)
         told = context_for(student, made.teacher, made.data, arguments.batch, made.own)
         distiller.adapt(replace(told, index_size=IMAGES, label=label))
-        rows[name] = learner_step(student, frozen if distiller.needs_teacher else None, distiller, made.recipe)
+        step = learner_step(student, frozen if distiller.needs_teacher else None, distiller, made.recipe)
+        rows[name] = step if distiller.views == 1 else _on_both_views(step, made, arguments.batch, distiller)
         extra[name] = count_params(distiller) + count_params(student) - size
     return rows, extra
+
+
+def _on_both_views(step: Step, made: Networks, size: int, distiller: Distiller) -> Step:
+    """The same step on batches that have two views of as many images, whatever batch it is given."""
+    batches = cycle(list(made.data.train(size, second_view=distiller.second_view))[:TURNS])
+    return lambda _: step(next(batches))
 
 
 def main() -> None:
