@@ -213,3 +213,10 @@ def test_a_training_from_python_leaves_its_outcome_beside_the_student(tmp_path: 
     assert kept == json.loads(json.dumps(asdict(outcome)))
     with pytest.raises(UserError, match=r"run is a folder; give a file in it, such as .*student\.pt"):
         checkpoint.read(tmp_path / "run")
+
+
+def test_a_training_that_is_stopped_at_once_leaves_its_outcome_in_a_new_folder(tmp_path: Path) -> None:
+    run = tmp_path / "new" / "run"
+    outcome = fit(small(run, "distiller=plain", "chance=0.001", "logger=none"))
+    assert outcome.rejected is not None
+    assert json.loads((run / "outcome.json").read_text())["rejected"] == outcome.rejected

@@ -95,6 +95,7 @@ def fit(
 def _keep(settings: TrainingSettings, outcome: Outcome) -> Outcome:
     """Write an outcome beside the student; of a trial its launcher does."""
     if not settings.trial:
+        settings.directory.mkdir(parents=True, exist_ok=True)  # a training that was stopped early has left nothing yet
         (settings.directory / OUTCOME).write_text(json.dumps(asdict(outcome), indent=2) + "\n", encoding="utf-8")
     return outcome
 
