@@ -9,7 +9,8 @@ from torch import nn
 
 from uniads.knowledge import Batch, Knowledge
 from uniads.learner.compiling import DEFAULT, can_compile
-from uniads.learner.frozen import Frozen, fast_dtype
+from uniads.learner.frozen import Frozen
+from uniads.learner.precision import fast_dtype
 from uniads.model.base import Network
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")

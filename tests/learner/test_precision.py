@@ -10,9 +10,8 @@ from tests.journey import SMALL, configured, small
 from uniads import build
 from uniads.distiller.context import context_for
 from uniads.error import UserError
-from uniads.learner.frozen import fast_dtype
 from uniads.learner.learner import Learner
-from uniads.learner.precision import faster_dtype
+from uniads.learner.precision import fast_dtype, training_dtype
 from uniads.model.base import Network
 from uniads.training.identity import identify_training
 from uniads.training.precision import student_dtype
@@ -60,11 +59,11 @@ def test_layers_compute_in_bfloat16_and_all_else_in_float32() -> None:
 
 
 def test_auto_leaves_depthwise_convolutions_on_a_cpu_in_float32() -> None:
-    assert faster_dtype(network(), CPU) == fast_dtype(CPU)
+    assert training_dtype(network(), CPU) == fast_dtype(CPU)
     for name in ("mobilenetv2", "shufflenetv1", "shufflenetv2"):
-        assert faster_dtype(build("model", name), CPU) == torch.float32
+        assert training_dtype(build("model", name), CPU) == torch.float32
     grouped = nn.Sequential(nn.Conv2d(8, 8, 3, groups=2), nn.Conv2d(1, 4, 3))
-    assert faster_dtype(grouped, CPU) == fast_dtype(CPU)
+    assert training_dtype(grouped, CPU) == fast_dtype(CPU)
 
 
 def test_what_a_trainer_says_of_precision_goes_before_auto(tmp_path: Path) -> None:

@@ -191,10 +191,10 @@ def search_settings(cfg: DictConfig, loader: ConfigLoader) -> SearchSettings:
     passed = _training_overrides(hydra.overrides.task)
     overrides = [*cfg.space.base, *(str(o.input_line) for o in passed), *(spell(key, cfg[key]) for key in SHARED)]
     shared = loader.load_configuration("train", overrides, RunMode.RUN)
-    training = training_settings(shared)
     fixed = frozenset(override.get_key_element().lstrip("+~") for override in passed)
     make = blueprint(search.algorithm, "search.algorithm")()
     schedule = blueprint(search.schedule, "search.schedule")()
+    training = training_settings(shared)
     return SearchSettings(
         training=training,
         overrides=tuple(overrides),

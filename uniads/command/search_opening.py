@@ -11,7 +11,7 @@ from uniads.command.search_plan import plan_search
 from uniads.command.search_setup import Setup
 from uniads.command.search_summary import note_summary
 from uniads.logger.wandb import describe_logging
-from uniads.settings.training import BFLOAT16
+from uniads.settings.dtype import BFLOAT16
 from uniads.teacher.find import find_teacher
 from uniads.teacher.training import with_accuracy
 from uniads.terminal.console import print_lines

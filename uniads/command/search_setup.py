@@ -19,6 +19,7 @@ from uniads.bridge.train import train_configured
 from uniads.bridge.warm_start import WarmStart
 from uniads.data.base import Data
 from uniads.error import unknown
+from uniads.learner.precision import dtype_name
 from uniads.model.base import Network
 from uniads.search import Algorithm, Genome, Ledger, Measure, Objective, SearchSpace, Trial
 from uniads.search.account import fingerprint
@@ -101,7 +102,7 @@ def _find_dtype(training: TrainingSettings, students: Students) -> str:
     """In which precision the candidates' layers compute, on whichever machine they are trained."""
     with torch.device("meta"):
         student = students.build({})
-    return str(student_dtype(training, student)).removeprefix("torch.")
+    return dtype_name(student_dtype(training, student))
 
 
 def _build_measures(settings: SearchSettings, target: int, classes: int) -> tuple[Measure, ...]:

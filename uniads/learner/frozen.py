@@ -96,11 +96,3 @@ class Frozen:
 
 def _in_full(x: Tensor, copied: bool) -> Tensor:
     return x.to(x.dtype if x.dtype == torch.float64 else torch.float32, copy=copied)
-
-
-def fast_dtype(device: torch.device) -> torch.dtype:
-    """bfloat16 where the device computes with it faster than with float32, else float32."""
-    if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
-    known = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-    return torch.bfloat16 if known.get("avx512_bf16") or known.get("amx_bf16") else torch.float32

@@ -1,18 +1,32 @@
-"""In which precision a student's layers compute."""
+"""In which precision networks compute."""
 
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import nn
 
-from uniads.learner.frozen import fast_dtype
+DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+"""What a configuration calls them."""
 
 
-def faster_dtype(network: nn.Module, device: torch.device) -> torch.dtype:
-    """bfloat16 where a device trains a network faster with it, else float32.
+def dtype_name(dtype: torch.dtype) -> str:
+    """Its name in a configuration."""
+    return str(dtype).removeprefix("torch.")
 
-    A CPU that multiplies matrices in bfloat16 does, unless the network has depthwise convolutions, whose gradients
-    torch 2.12 computes slowly there: a step of MobileNetV2 takes twice as long.
+
+def fast_dtype(device: torch.device) -> torch.dtype:
+    """bfloat16 where the device computes with it faster than with float32, else float32."""
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
+    known = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return torch.bfloat16 if known.get("avx512_bf16") or known.get("amx_bf16") else torch.float32
+
+
+def training_dtype(network: nn.Module, device: torch.device) -> torch.dtype:
+    """``fast_dtype`` where a device trains a network faster with it, else float32.
+
+    A CPU does not if the network has depthwise convolutions, whose gradients torch 2.12 computes slowly there in
+    bfloat16: a step of MobileNetV2 takes twice as long.
 
     Args:
         network: whose layers compute.

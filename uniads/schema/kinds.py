@@ -93,4 +93,5 @@ OpenShare = Annotated[float, Field(gt=0, lt=1), says("a number above 0 and below
 PartialShare = Annotated[float, Field(gt=0, le=1), says("a number above 0 and at most 1")]
 Numbers = Annotated[list[Annotated[float, Field(allow_inf_nan=False)]], says("a list of numbers")]
 MemoryFormat = Annotated[Literal["auto", "channels_last", "contiguous"], says("auto, channels_last or contiguous")]
+Dtype = Annotated[Literal["float32", "bfloat16", "auto"], says("float32, bfloat16 or auto")]
 Compiling = Annotated[bool | Literal["auto", "graphs"], says("true, false, auto or graphs")]

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from uniads.schema.kinds import Compiling, Count, From0, OptionalFile, OptionalFolder, Seed, Switch, says
+from uniads.schema.kinds import Compiling, Count, Dtype, From0, OptionalFile, OptionalFolder, Seed, Switch, says
 from uniads.schema.recipe import Recipe
 from uniads.schema.section import Facts, Section, find_optional_part, find_part
 
@@ -19,7 +19,7 @@ class Teacher(Section):
     train: Switch
     seed: Seed
     stop_epoch: Count
-    dtype: Annotated[Literal["float32", "bfloat16", "auto"], says("float32, bfloat16 or auto")]
+    dtype: Dtype
     compile: Compiling
     recipe: Recipe
     distiller: Lesson

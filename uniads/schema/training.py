@@ -9,6 +9,7 @@ from uniads.schema.data import TrainingDataKeys
 from uniads.schema.kinds import (
     Compiling,
     Count,
+    Dtype,
     Folder,
     MemoryFormat,
     OptionalCount,
@@ -33,7 +34,6 @@ Assistants = Annotated[
     Assistant | list[Assistant] | None, says("a network, or a list of networks, such as [resnet56,resnet32]")
 ]
 Statistics = Annotated[Literal["running", "estimated"], says("running or estimated")]
-Dtype = Annotated[Literal["float32", "bfloat16", "auto"], says("float32, bfloat16 or auto")]
 Published = Annotated[dict[str, dict[str, Any]], says("groups of values by distiller, such as {review: {weight: 5}}")]
 Chance = Annotated[Positive | None, says("a number above 0, or null for no bound")]
 

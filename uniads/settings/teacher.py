@@ -8,8 +8,7 @@ from uniads.error import UserError
 from uniads.model.base import Network
 from uniads.recipe import Recipe
 from uniads.settings.blueprint import Blueprint, chosen
-
-TEACHER_DTYPES = ("float32", "bfloat16", "auto")
+from uniads.settings.dtype import check_dtype
 
 Compiling = bool | str
 """True, False, ``auto`` or ``graphs``."""
@@ -56,8 +55,7 @@ class TeacherSettings:
             )
         if self.checkpoint is not None and self.stop_epoch < self.recipe.epochs:
             raise UserError("teacher.stop_epoch can't stop a teacher that is trained already; give one of the two")
-        if self.dtype not in TEACHER_DTYPES:
-            raise UserError(f"teacher.dtype must be float32, bfloat16 or auto, got {self.dtype!r}")
+        check_dtype("teacher.dtype", self.dtype)
 
     @property
     def chosen_model(self) -> Blueprint[Network]:

@@ -12,12 +12,10 @@ from uniads.error import UserError
 from uniads.model.base import AUTO, MEMORY_FORMATS, Network
 from uniads.recipe import Recipe
 from uniads.settings.blueprint import Blueprint, chosen
+from uniads.settings.dtype import BFLOAT16, FLOAT32, check_dtype
 from uniads.settings.store import TeacherStoreSettings
 from uniads.settings.teacher import Compiling, TeacherSettings
 from uniads.settings.trainer import FULL, TrainerSettings
-
-FLOAT32, BFLOAT16 = "float32", "bfloat16"
-"""In which a student's layers compute."""
 
 RUNNING, ESTIMATED = "running", "estimated"
 """Statistics of batch norm: those of the training, or new ones."""
@@ -90,8 +88,7 @@ class TrainingSettings:
             raise UserError(f"chance must be above 0, or null for no bound, got {self.chance}")
         if self.memory_format not in MEMORY_FORMATS:
             raise UserError(f"memory_format must be {', '.join(MEMORY_FORMATS)}, got {self.memory_format!r}")
-        if self.dtype not in (FLOAT32, BFLOAT16, AUTO):
-            raise UserError(f"dtype must be float32, bfloat16 or auto, got {self.dtype!r}")
+        check_dtype("dtype", self.dtype)
         if self.dtype == BFLOAT16 and str(self.trainer.facts.get("precision")) not in FULL:
             raise UserError(
                 f"dtype=bfloat16 needs trainer.precision=32-true, got {self.trainer.facts['precision']!r}: both say in "

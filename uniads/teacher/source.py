@@ -10,12 +10,13 @@ from uniads.distiller.base import Distiller
 from uniads.distiller.taps import needed_taps
 from uniads.knowledge import Knowledge
 from uniads.learner.compiling import compile_mode
-from uniads.learner.frozen import Frozen, TeacherSource, fast_dtype
+from uniads.learner.frozen import Frozen, TeacherSource
+from uniads.learner.precision import DTYPES, fast_dtype
 from uniads.model.base import Network
 from uniads.model.flops import forward_flops
 from uniads.settings.training import TrainingSettings
 from uniads.teacher.identity import data_facts, hash_facts, hash_file
-from uniads.teacher.store import AUTO, DTYPES, TeacherStore, storable_taps
+from uniads.teacher.store import AUTO, TeacherStore, storable_taps
 from uniads.teacher.training import Teacher
 
 

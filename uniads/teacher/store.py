@@ -14,10 +14,10 @@ from uniads.data.loader import Loader
 from uniads.error import UserError
 from uniads.knowledge import Batch, Knowledge
 from uniads.learner.frozen import TeacherSource
+from uniads.learner.precision import DTYPES
 from uniads.model.checkpoint import DAMAGED, is_whole
 from uniads.notice import notify
 
-DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 AUTO = "auto"
 
 

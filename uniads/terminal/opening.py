@@ -5,6 +5,7 @@ from math import sqrt
 import torch
 
 from uniads.data.base import Data
+from uniads.learner.precision import dtype_name
 from uniads.options import options
 from uniads.settings.teacher import TeacherSettings
 from uniads.settings.training import TrainingSettings
@@ -73,9 +74,8 @@ def describe_answers(settings: TrainingSettings) -> list[str]:
     """
     dtype, lines = answer_dtype(settings), []
     if dtype != torch.float32:
-        name = str(dtype).removeprefix("torch.")
         kept = "the weights stay as they are; teacher.dtype=float32 keeps all bits"
-        lines.append(f"         it answers in {name}, {kept}")
+        lines.append(f"         it answers in {dtype_name(dtype)}, {kept}")
     if settings.unstored:
         lines.append(f"         its answers are not kept: {settings.unstored}")
     return lines

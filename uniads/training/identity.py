@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from uniads.settings.training import FLOAT32, RUNNING, TrainingSettings
+from uniads.settings.dtype import FLOAT32
+from uniads.settings.training import RUNNING, TrainingSettings
 from uniads.teacher.assistants import teaching_facts
 from uniads.teacher.identity import data_facts, recipe_facts
 
