@@ -1,5 +1,7 @@
 """Random crop and flip of a whole batch at once."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +16,15 @@ def epoch_generator(seed: int, epoch: int, use: str) -> torch.Generator:
     # Hashed into 32 bits, because that is all of a seed that the CPU generator uses.
     mixed = np.random.SeedSequence((seed, epoch, *use.encode())).generate_state(1)
     return torch.Generator().manual_seed(int(mixed[0]))
+
+
+@contextmanager
+def drawing(seed: int, epoch: int, use: str) -> Iterator[None]:
+    """Inside, torch's own generator of the CPU draws what that use's would; outside, nothing changes."""
+    with torch.random.fork_rng(devices=[]):
+        # Not torch.manual_seed, which would set the generators of all GPUs too.
+        torch.default_generator.manual_seed(epoch_generator(seed, epoch, use).initial_seed())
+        yield
 
 
 @dataclass(frozen=True)

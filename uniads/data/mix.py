@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, final
 
 import torch
 
-from uniads.data.augment import epoch_generator
+from uniads.data.augment import drawing
 from uniads.knowledge import Batch, MixedBatch
 
 if TYPE_CHECKING:
@@ -48,10 +48,7 @@ class Mix:
             epoch: from 0.
             number: of the batch in its epoch, from 0.
         """
-        with torch.random.fork_rng(devices=[]):
-            drawn = epoch_generator(self.seed, epoch, f"mix{number}")
-            # Not torch.manual_seed, which would set the generators of all GPUs too.
-            torch.default_generator.manual_seed(drawn.initial_seed())
+        with drawing(self.seed, epoch, f"mix{number}"):
             way = self._ways[int(torch.randint(len(self._ways), ()))]
             image, goal = way(batch.image, batch.label)
         return MixedBatch.of(batch, image, goal)

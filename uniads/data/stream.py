@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from uniads.data.augment import epoch_generator
+from uniads.data.augment import drawing, epoch_generator
 from uniads.data.image import read_image
 from uniads.data.loader import Loader
 from uniads.error import UserError
@@ -74,10 +74,7 @@ class Views(Dataset[Tensor | ValueError]):
         return [self._view(image, f"{use}{index}", transform) for use, transform in self.transforms.items()]
 
     def _view(self, image: Image.Image, use: str, transform: Transform) -> UInt8[Tensor, "c h w"]:
-        with torch.random.fork_rng(devices=[]):
-            # Not torch.manual_seed, which would set the generators of all GPUs too.
-            drawn = epoch_generator(self.seed, self.epoch, use)
-            torch.default_generator.manual_seed(drawn.initial_seed())
+        with drawing(self.seed, self.epoch, use):
             return transform(image)
 
 
