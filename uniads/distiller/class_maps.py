@@ -39,13 +39,12 @@ class ClassMaps(nn.Module):
 
     def __init__(self, network: nn.Module, known: Knowledge, image: Tensor, trained: bool, bias: bool = True) -> None:
         super().__init__()
-        self.bias = bias
         whose = "student" if trained else "teacher"
-        neck, head = neck_of(network, image, whose), head_of(network, known, whose)
+        neck, head = neck_of(network, image, whose), _Positions(head_of(network, known, whose), bias)
         # A student's parts in a list are no submodules: they are in its state already, and in the optimizer.
         self._own = [neck, head] if trained else []
         self.neck = None if trained else Still(neck)
-        self.head = None if trained else Still(_Positions(head, bias))
+        self.head = None if trained else Still(head)
 
     def forward(self, feature: Tensor) -> Tensor:
         """The maps of a batch's last feature maps; not in half precision, whatever these are in."""
@@ -55,24 +54,19 @@ class ClassMaps(nn.Module):
                 return maps
             neck, head = self._own
             counted = {name: buffer.clone() for name, buffer in neck.named_buffers()}
-            before: Tensor = functional_call(neck, counted, (full(feature),))
-            return _classify(before, head, self.bias)
+            own_maps: Tensor = head(functional_call(neck, counted, (full(feature),)))
+            return own_maps
 
 
 class _Positions(nn.Module):
     """A linear classifier of each position."""
 
-    def __init__(self, head: nn.Module, bias: bool) -> None:
+    def __init__(self, head: nn.Linear, bias: bool) -> None:
         super().__init__()
         self.head, self.bias = head, bias
 
     def forward(self, x: Tensor) -> Tensor:
-        return _classify(x, self.head, self.bias)
-
-
-def _classify(x: Tensor, head: nn.Module, bias: bool) -> Tensor:
-    assert isinstance(head, nn.Linear)
-    return F.conv2d(x, head.weight[:, :, None, None], head.bias if bias else None)
+        return F.conv2d(x, self.head.weight[:, :, None, None], self.head.bias if self.bias else None)
 
 
 def make_class_maps(who: str, context: Context, bias: bool) -> nn.ModuleDict:

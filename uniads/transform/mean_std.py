@@ -58,10 +58,10 @@ class MeanStd(Transform):
     def _divide(self, x: Tensor) -> list[Tensor]:
         if x.ndim < 4 or self.grid == 1:
             return [x.unsqueeze(-1)]
-        rows, columns = (cell_bounds(size, self.grid) for size in x.shape[2:])
+        rows, columns = (_bounds(size, self.grid) for size in x.shape[2:])
         return [x[:, :, top:bottom, left:right] for top, bottom in rows for left, right in columns]
 
 
-def cell_bounds(size: int, cells: int) -> list[tuple[int, int]]:
+def _bounds(size: int, cells: int) -> list[tuple[int, int]]:
     """Where each of so many cells of a side begins and ends, as in adaptive pooling."""
     return [(cell * size // cells, -(-(cell + 1) * size // cells)) for cell in range(cells)]

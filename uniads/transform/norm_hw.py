@@ -22,4 +22,9 @@ class NormHW(Transform):
     ranks: ClassVar[dict[int, int]] = {3: 3, 4: 4}
 
     def compute(self, x: Tensor) -> Tensor:
-        return F.normalize(x.flatten(2), dim=2).reshape(x.shape)
+        return normalise_positions(x)
+
+
+def normalise_positions(x: Tensor) -> Tensor:
+    """Each channel of each image with length 1 over all positions; zero stays zero."""
+    return F.normalize(x.flatten(2), dim=2).reshape(x.shape)

@@ -7,6 +7,7 @@ from torch.nn import functional as F
 
 from uniads.error import UserError
 from uniads.transform.base import Transform
+from uniads.transform.norm_hw import normalise_positions
 
 
 class Pool(Transform):
@@ -40,4 +41,4 @@ class Pool(Transform):
 
     def compute(self, x: Tensor) -> Tensor:
         pooled = F.adaptive_avg_pool2d(x, self.size)
-        return F.normalize(pooled.flatten(2), dim=2).view_as(pooled) if self.normalise else pooled
+        return normalise_positions(pooled) if self.normalise else pooled
