@@ -18,20 +18,19 @@ data.fraction=0.1``. As it is, on the digits, it takes about ten minutes on one 
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from math import sqrt
 from pathlib import Path
 from statistics import mean, stdev
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import torch
-from scipy import stats
 from torch import Tensor
 
 from benchmarks import naive, reporting
 from uniads import configure
 from uniads.learner.compiling import can_compile
 from uniads.outcome import Outcome
+from uniads.report.interval import half_interval
 from uniads.training.fit import fit
 from uniads.training.parts import build_parts
 
@@ -138,7 +137,8 @@ def differences(outcomes: Mapping[str, Sequence[Outcome]]) -> list[reporting.Row
         values = {name: [float(getattr(each, measure)) for each in mine] for name, mine in outcomes.items()}
         for name, mine in values.items():
             apart = [value - base for value, base in zip(mine, values[BASE], strict=True)]
-            half = float(stats.t.ppf(0.975, len(mine) - 1)) * stdev(apart) / sqrt(len(mine))
+            half = half_interval(apart)
+            assert half is not None
             summary = {"mean": mean(mine), "std": stdev(mine), "difference": mean(apart), "95%": half, "n": len(mine)}
             rows.append({"training": name, "measure": measure, **summary})
     return rows

@@ -20,9 +20,8 @@ from statistics import fmean, stdev
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from scipy import stats
-
 from benchmarks import reporting
+from uniads.report.interval import half_interval
 from uniads.search.confirm import pair_repeats
 from uniads.search.ledger import read
 from uniads.search.trial import Status
@@ -73,7 +72,8 @@ def table(rows: list[dict[str, Any]]) -> list[reporting.Row]:
     for name, values in found.items():
         mine = [values[seed] for seed in seeds]
         apart = [found[SEARCH][seed] - values[seed] for seed in seeds]
-        wide = float(stats.t.ppf(0.975, len(seeds) - 1)) * stdev(apart) / len(seeds) ** 0.5
+        wide = half_interval(apart)
+        assert wide is not None
         made.append(
             {
                 "student": name,

@@ -80,17 +80,16 @@ def learner_step(
         teacher: asked in every step.
         distiller: on the student's device.
         recipe: for its optimizer.
-        half: whether under autocast to bfloat16, as with ``trainer.precision=bf16-mixed``.
+        half: whether its layers compute in bfloat16, as with ``dtype=bfloat16``.
         graphs: whether the student is compiled as CUDA graphs.
     """
     device = next(student.parameters()).device
-    learner = Learner(student, distiller, recipe, recipe.epochs, CLASSES, teacher).to(device)
+    dtype = torch.bfloat16 if half else torch.float32
+    learner = Learner(student, distiller, recipe, recipe.epochs, CLASSES, teacher, dtype=dtype).to(device)
     learner.graphs = graphs
     optimizer = recipe.build_optimizer([*learner.student.parameters(), *distiller.parameters()])
 
     def step(batch: Batch) -> None:
-        with torch.autocast(device.type, torch.bfloat16, enabled=half):
-            loss = learner.training_step(batch, 0)["loss"]
-        update(optimizer, loss)
+        update(optimizer, learner.training_step(batch, 0)["loss"])
 
     return step

@@ -21,10 +21,11 @@ from scipy import stats
 
 from benchmarks import reporting
 from benchmarks.candidates import candidate_parser, draw, train_to_end
+from benchmarks.early_scores import RESAMPLES, taus
+from uniads.report.interval import half_interval
 
 WAYS = {"float32": 0, "bfloat16": 0, "another seed": 1}
 """What is trained, with the seed's distance to ``--seed``."""
-RESAMPLES = 2000
 
 
 def measure(arguments: Namespace, number: int, overrides: Sequence[str]) -> reporting.Row:
@@ -48,8 +49,7 @@ def table(rows: Sequence[dict[str, Any]]) -> list[reporting.Row]:
     made: list[reporting.Row] = []
     for way in [way for way in WAYS if way != "float32"]:
         loss = np.array([row[f"{way}, loss"] for row in whole])
-        taus = [stats.kendalltau(loss[pick], first[pick]).statistic for pick in picks]
-        low, high = np.nanquantile(taus, [0.025, 0.975])
+        low, high = np.nanquantile(taus(loss, first, picks), [0.025, 0.975])
         points = [100 * (row["float32, error"] - row[f"{way}, error"]) for row in whole]
         made.append(
             {
@@ -69,8 +69,8 @@ def table(rows: Sequence[dict[str, Any]]) -> list[reporting.Row]:
 
 
 def _interval(values: Sequence[float]) -> str:
-    mean, error = fmean(values), float(stats.sem(values))
-    wide = float(stats.t.ppf(0.975, len(values) - 1)) * error
+    mean, wide = fmean(values), half_interval(values)
+    assert wide is not None
     return f"{mean - wide:.3f} to {mean + wide:.3f}"
 
 

@@ -1,12 +1,10 @@
 """Methods beside the same students without a teacher: what a distillation was worth, and what moved the student."""
 
 from collections.abc import Mapping, Sequence
-from math import sqrt
-from statistics import mean, stdev
-
-from scipy import stats
+from statistics import mean
 
 from uniads.report.element.sheet import Cell, Sheet
+from uniads.report.interval import half_interval
 from uniads.report.trainings.method_sheet import Group, name_method
 
 PLAIN = "plain"
@@ -42,7 +40,7 @@ def _build_row(group: Group, groups: Sequence[Group]) -> tuple[Cell, ...] | None
     if not gaps:
         return None
     shares = _mean_shares([training.outcome.get("shares") or {} for training in group])
-    half = _half_interval(gaps)
+    half = half_interval(gaps)
     interval = None if half is None else f"{mean(gaps) - half:+.2f} to {mean(gaps) + half:+.2f}"
     first = group[0]
     return (
@@ -61,12 +59,6 @@ def _is_alone(other: Group, group: Group) -> bool:
 
 def _shared_settings(settings: Mapping[str, str]) -> dict[str, str]:
     return {key: value for key, value in settings.items() if key.split(".")[0] not in OF_METHOD}
-
-
-def _half_interval(gaps: Sequence[float]) -> float | None:
-    if len(gaps) < 2:
-        return None
-    return float(stats.t.ppf(0.975, len(gaps) - 1)) * stdev(gaps) / sqrt(len(gaps))
 
 
 def _mean_shares(all_shares: Sequence[Mapping[str, float]]) -> dict[str, float]:
