@@ -8,10 +8,13 @@ from typing import Any
 
 import optuna
 import pytest
+import torch
 from markupsafe import escape
 
 from tests.journey import LIGHTNING, SMALL, Commands, Ended
 from uniads import evaluate, options, train
+from uniads.learner.precision import dtype_name, fast_dtype
+from uniads.model import checkpoint
 from uniads.report import __main__ as report
 from uniads.search import __main__ as search
 
@@ -111,6 +114,10 @@ def test_a_search_leaves_everything_and_its_best_command_repeats_it(searched: Se
     final = json.loads((run / "final" / "outcome.json").read_text())
     assert final["test_acc1_last"] is not None
     assert final["val_loss"] is None, "the whole training set was trained on"
+
+    fast = dtype_name(fast_dtype(torch.device("cpu")))
+    assert f"dtype={fast}" in json.loads((run / "ledger.jsonl").read_text().splitlines()[0])["fingerprint"]["overrides"]
+    assert "dtype" not in checkpoint.read(run / "final" / "student.pt")["identity"], "it is trained in float32"
 
     kept = {file: file.read_bytes() for file in searched.teachers.glob("*.pt")}
     program, _, module, *overrides = shlex.split((run / "best.sh").read_text())

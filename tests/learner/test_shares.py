@@ -15,14 +15,14 @@ from uniads.learner.shares import MeasureShares, measure_shares
 from uniads.model.base import knowledge_of
 
 
-def made(option: str, **more: Any) -> tuple[Learner, Any]:
+def made(option: str, dtype: torch.dtype = torch.float32, **more: Any) -> tuple[Learner, Any]:
     torch.manual_seed(0)
     data = build("data", "digits")
     batch = next(iter(islice(data.train(16), 1)))
     student, teacher = (build("model", "resnet8", num_classes=10, in_channels=1) for _ in range(2))
     distiller = build("distiller", option, **more)
     distiller.adapt(Context.of(student, teacher, batch.image[:2], label=data.label(train=True), batch_size=16))
-    learner = Learner(student, distiller, build("recipe", "quick"), 3, 10, teacher)
+    learner = Learner(student, distiller, build("recipe", "quick"), 3, 10, teacher, dtype=dtype)
     return learner.train(), batch
 
 
@@ -47,6 +47,17 @@ def test_shares_are_norms_of_the_students_gradient(option: str) -> None:
     assert found == pytest.approx(wanted, rel=1e-3)
     assert sum(found.values()) == pytest.approx(1)
     assert set(found) == {"task", *learner.distiller.terms()}
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_shares_are_measured_in_the_precision_of_the_training(dtype: torch.dtype) -> None:
+    learner, batch = made("searched", dtype=dtype)
+    computed = set()
+    for module in learner.student.modules():
+        if isinstance(module, torch.nn.Conv2d):  # a copy has the hooks, too
+            module.register_forward_hook(lambda _, __, answer: computed.add(answer.dtype))
+    assert sum(measure_shares(learner, batch).values()) == pytest.approx(1)
+    assert computed == {dtype}
 
 
 @pytest.mark.parametrize("option", ["searched", "balanced", "crd"])

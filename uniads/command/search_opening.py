@@ -63,9 +63,7 @@ def _describe_cost(settings: SearchSettings) -> str:
 def _describe_precision(settings: SearchSettings) -> list[str]:
     if settings.training.dtype != BFLOAT16 or settings.ledger is not None:
         return []
-    return [
-        "         candidates compute in bfloat16, which is faster here; dtype=float32 is as exact as the final training"
-    ]
+    return ["         candidates compute in bfloat16; dtype=float32 is as exact as the final training"]
 
 
 def get_teacher(setup: Setup, console: Console) -> None:

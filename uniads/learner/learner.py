@@ -133,13 +133,7 @@ class Learner(LightningModule):
         check_views(self.distiller, batch)
         if self.mix:
             batch = self.mix(batch, self.current_epoch, number)
-        # First the teacher: while the student waits for its backward pass, torch would record a graph of the teacher
-        # anew at every call, and a store may ask for a whole epoch here.
-        teacher = self._ask_teacher(batch)
-        with casting(self._computes, batch.image.device):
-            student = self._ask("student", batch)
-            task = task_loss(student.logits, batch, self.recipe.label_smoothing)
-            terms: dict[str, Tensor] = {} if self.distiller.over else self.distiller(student, teacher or student, batch)
+        task, terms = self.losses(self.student, self.distiller, batch)
         weighted = (1.0 if self.distiller.over else self.distiller.task) * task
         distilled = sum(terms.values())  # the number 0 where there is none
         loss = weighted + distilled
@@ -147,6 +141,23 @@ class Learner(LightningModule):
         named = {_label(name): value for name, value in terms.items()}
         self._add_to_sums({"loss": loss, "task": task, **named}, len(batch.label))
         return {"loss": loss, "task": task.detach()}
+
+    def losses(self, student: nn.Module, distiller: Distiller, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """The task loss of a batch, and the distiller's weighted terms by name.
+
+        Args:
+            student: the learner's, or a copy of it.
+            distiller: likewise.
+            batch: as it is trained on, mixed where the recipe mixes.
+        """
+        # First the teacher: while the student waits for its backward pass, torch would record a graph of the teacher
+        # anew at every call, and a store may ask for a whole epoch here.
+        teacher = self._ask_teacher(batch)
+        with casting(self._computes, batch.image.device):
+            known = self._ask(student, batch)
+            task = task_loss(known.logits, batch, self.recipe.label_smoothing)
+            terms: dict[str, Tensor] = {} if distiller.over else distiller(known, teacher or known, batch)
+        return task, terms
 
     def _ask_teacher(self, batch: Batch) -> Knowledge | None:
         """The teacher's knowledge of a batch; None where no term looks at it."""
@@ -166,13 +177,12 @@ class Learner(LightningModule):
         if self.average:
             self.average.update(self.student, self.trainer.global_step)
 
-    def _ask(self, name: str, batch: Batch) -> Knowledge:
-        """What the student, or its average, knows about a batch."""
+    def _ask(self, network: nn.Module, batch: Batch) -> Knowledge:
+        """What the student, its average or a copy knows about a batch."""
         image = place(batch.image, self._layout)
         compiled = not self.graphs or (self.training and len(image) == batch.views * self.recipe.batch_size)
         # Of a compiled student's answers none is computed out of another: gradients between them can't be measured.
         compiled = compiled and (self.distiller.settled or not self.training)
-        network = self.get_submodule(name)
         return read_knowledge(network(image) if compiled else network.forward(image), "student")
 
     def _add_to_sums(self, values: dict[str, Tensor], images: int) -> None:
@@ -195,7 +205,7 @@ class Learner(LightningModule):
     def _score(self, batch: Batch, part: str) -> None:
         try:
             with casting(self._computes, batch.image.device):
-                logits = full(self._ask(self.judged, batch).logits)
+                logits = full(self._ask(self.get_submodule(self.judged), batch).logits)
         except StopIteration as error:
             raise RuntimeError("the student raised StopIteration") from error
         if logits.dtype == torch.float64:

@@ -1,6 +1,5 @@
 """By which share each term of a distiller moves the student."""
 
-from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -8,11 +7,9 @@ import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from uniads.distiller.base import task_loss
 from uniads.distiller.composed import Composed
-from uniads.knowledge import Batch, read_knowledge
+from uniads.knowledge import Batch
 from uniads.learner.learner import Learner
-from uniads.model.base import lay_out, place
 
 TASK = "task"
 
@@ -67,19 +64,14 @@ def measure_shares(learner: Learner, batch: Batch) -> dict[str, float]:
         return {}
     if learner.mix:
         batch = learner.mix(batch, learner.current_epoch, 0)
-    asked = learner.teacher if learner.distiller.needs_teacher else None
-    teacher = asked(batch, learner.current_epoch) if asked else None
     student, distiller = deepcopy((learner.student, learner.distiller))  # together: a distiller may look at the student
-    layout = lay_out(student)
     devices = [batch.image.device] if batch.image.is_cuda else []
     with torch.random.fork_rng(devices), torch.enable_grad():
-        known = read_knowledge(student(place(batch.image, layout)), "student")
-        losses: Mapping[str, Tensor] = distiller(known, teacher or known, batch)
-        if not losses:
+        task, terms = learner.losses(student, distiller, batch)
+        if not terms:
             return {}
-        task = task_loss(known.logits, batch, learner.recipe.label_smoothing)
-        losses = {TASK: distiller.task * task, **losses}
-        norms = {name: _measure_norm(loss, student) for name, loss in losses.items()}
+        weighted = {TASK: distiller.task * task, **terms}
+        norms = {name: _measure_norm(loss, student) for name, loss in weighted.items()}
     total = sum(norms.values())
     return {name: norm / total if total else 0.0 for name, norm in norms.items()}
 
