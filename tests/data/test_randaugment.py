@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image
 from torch import Tensor
 from torchvision.transforms import InterpolationMode, v2
 
+from tests.data.test_folder import write
 from uniads.data.fake import Fake
 from uniads.data.imagefolder import ImageFolder
 from uniads.data.loader import Loader
@@ -102,13 +102,8 @@ def test_a_loader_that_makes_its_own_batches_is_refused() -> None:
 
 
 def test_files_are_augmented_too_the_same_in_each_batch(tmp_path: Path) -> None:
-    generator = torch.Generator().manual_seed(0)
     for part in ("train", "test"):
-        for name in ("a", "b"):
-            (tmp_path / part / name).mkdir(parents=True)
-            for number in range(5):
-                pixels = torch.randint(0, 256, (16, 16, 3), generator=generator).to(torch.uint8).numpy()
-                Image.fromarray(pixels).save(tmp_path / part / name / f"{number}.png")
+        write(tmp_path / part, 5)
     facts = {"mean": [0.5] * 3, "std": [0.25] * 3, "crop": 12, "resize": 12, "val_fraction": 0.2, "workers": 0}
     data = ImageFolder(str(tmp_path), **facts)
     small, large, plain = (

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image
 from torch import Tensor
 
+from tests.data.test_folder import write
 from uniads.data.base import Data
 from uniads.data.fake import Fake
 from uniads.data.imagefolder import ImageFolder
@@ -82,13 +82,8 @@ def test_fixed_views_come_back_in_both() -> None:
 
 
 def test_files_have_a_second_view_too_the_same_in_each_batch_and_worker(tmp_path: Path) -> None:
-    generator = torch.Generator().manual_seed(0)
     for part in ("train", "test"):
-        for name in ("a", "b"):
-            (tmp_path / part / name).mkdir(parents=True)
-            for number in range(5):
-                pixels = torch.randint(0, 256, (16, 16, 3), generator=generator).to(torch.uint8).numpy()
-                Image.fromarray(pixels).save(tmp_path / part / name / f"{number}.png")
+        write(tmp_path / part, 5)
 
     def folder(workers: int) -> ImageFolder:
         facts = {"mean": [0.5] * 3, "std": [0.25] * 3, "crop": 12, "resize": 12, "val_fraction": 0.2}
